@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { defineCommand } from './command.js';
 import { existingFiles, FORCE } from './files.js';
+import { REGISTERS } from './register-file.js';
 import { UsageError } from './usage.js';
 
 const DEFAULT_NAME = 'vfio-trace';
@@ -33,6 +34,7 @@ export const command = defineCommand({
         --log, path of the text; default: standard error, or standard output for a recording`,
     },
     force: FORCE,
+    registers: REGISTERS,
     late: {
       type: 'string',
       value: '<µs>',
@@ -63,9 +65,17 @@ export const command = defineCommand({
     }
     if (log && json) throw new UsageError('--log and --json exclude each other');
     const name = output ?? DEFAULT_NAME;
+    const { nameAccesses } = await import('./trace/names.js');
+    const registers = await nameAccesses(options.registers);
     if (!log) {
       const { checkPageFiles, pageOfProgram, pageOfRecording } = await import('./trace/page.js');
-      const page = { files: checkPageFiles(name, existing), existing, late, asJson: json };
+      const page = {
+        files: checkPageFiles(name, existing),
+        existing,
+        late,
+        asJson: json,
+        name: registers,
+      };
       return recording === undefined
         ? pageOfProgram(program, page)
         : pageOfRecording(recording, page);
@@ -74,8 +84,8 @@ export const command = defineCommand({
     const stream = recording === undefined ? process.stderr : process.stdout;
     using text = openLog(output, existing, stream);
     return recording === undefined
-      ? await logProgram(program, name, text.write)
-      : await logRecording(recording, text.write);
+      ? await logProgram(program, { output: name, name: registers }, text.write)
+      : await logRecording(recording, registers, text.write);
   },
 });
 

@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VfioError } from '../errors.js';
-import type { PciDevice } from '../index.js';
+import type { PciDevice, Width } from '../index.js';
 import { parseOffset, parseWidth, PLACE, WIDTH } from './access.js';
 import { defineCommand } from './command.js';
 import { openDevice } from './devices.js';
 import { parseCount } from './numbers.js';
+import { findRegisters, isRegisterName } from './named-access.js';
+import { loadRegisters, REGISTERS } from './register-file.js';
 import { findRegion } from './regions.js';
 import { VF_TOKEN } from './token.js';
 import { parseChoice, UsageError } from './usage.js';
@@ -50,6 +52,7 @@ export const command = defineCommand({
       help: 'seconds between two readings; default 1, for a register 0.1',
     },
     width: WIDTH,
+    registers: REGISTERS,
     json: {
       type: 'boolean',
       help: 'prints one JSON object per interval, or per change of the register',
@@ -70,11 +73,16 @@ interface Options {
   readonly vectors: string | undefined;
   readonly interval: string | undefined;
   readonly width: string | undefined;
+  readonly registers: string | undefined;
   readonly json: boolean;
 }
 
 async function watchInterrupts(name: string, options: Options): Promise<number> {
-  if (options.width !== undefined) throw new UsageError('--width needs a region and an offset');
+  for (const name of ['width', 'registers'] as const) {
+    if (options[name] !== undefined) {
+      throw new UsageError(`--${name} needs a region and an offset`);
+    }
+  }
   const kind = parseChoice('--irq', options.irq, KINDS);
   const wanted = parseCount('--vectors', options.vectors ?? '32', 2048);
   if (wanted === 0) throw new UsageError('--vectors must be at least 1');
@@ -99,13 +107,12 @@ async function watchRegister(
   for (const name of ['irq', 'vectors'] as const) {
     if (options[name] !== undefined) throw new UsageError(`--${name} does not concern a register`);
   }
-  if (place.offset === undefined) throw new UsageError('give <device> <region> <offset>');
-  const offset = parseOffset(place.offset);
-  const width = parseWidth(options.width);
+  const { region: text, offset, width } = await findRegister(place, options);
   const interval = parseSeconds('--interval', options.interval ?? '0.1');
   await using device = await openDevice(place.device, options);
-  const region = findRegion(device, place.region);
-  using watch = new RegisterWatch({ region, offset, width, interval });
+  const region = findRegion(device, text);
+  const names = await loadRegisters(options.registers);
+  using watch = new RegisterWatch({ region, offset, width, interval, names });
   const { display, press } =
     !options.json && process.stdout.isTTY
       ? registerOnTerminal(device.name, watch)
@@ -118,6 +125,31 @@ async function watchRegister(
     stop.close();
   }
   return endOf(stop);
+}
+
+/** Finds the place and the width of a register that has a name, or a region and an offset. */
+async function findRegister(
+  { region, offset }: { readonly region: string; readonly offset: string | undefined },
+  options: Options,
+): Promise<{ region: string; offset: number; width: Width }> {
+  if (!isRegisterName(region)) {
+    if (offset === undefined) throw new UsageError('give <device> <region> <offset>');
+    return { region, offset: parseOffset(offset), width: parseWidth(options.width) };
+  }
+  if (offset !== undefined) throw new UsageError(`'${region}' has no offset`);
+  if (options.width !== undefined) throw new UsageError(`'${region}' has no --width`);
+  const [register, ...others] = await findRegisters(region, options.registers);
+  if (register === undefined || others.length > 0) {
+    throw new UsageError(
+      `'${region}' means ${others.length + 1} registers: give one, as ${region}[0]`,
+    );
+  }
+  const { access, width, split } = register.layout;
+  if (access === 'wo' || split) {
+    const reason = split ? 'is read as two halves' : 'is write-only';
+    throw new UsageError(`register ${register.name} ${reason}, so it cannot be watched`);
+  }
+  return { region: register.region, offset: register.offset, width };
 }
 
 /** Ends the watch when the host requests the device back. */

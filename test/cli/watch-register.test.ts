@@ -133,3 +133,24 @@ test('`vfio watch` of a register reports wrong usage in one line', async (t) => 
     t.true(stderr.startsWith(`vfio: ${cases[i]?.says ?? ''}`), stderr);
   });
 });
+
+test('with --registers, `vfio watch` takes the name of a register, and shows fields that change', async (t) => {
+  const file = join(temporaryFolder(), 'counter.registers.json');
+  const fields = { low: [3, 0], high: [63, 32] };
+  const counter = { offset: 8, width: 8, access: 'ro', fields };
+  const wide = { offset: 16, width: 4, access: 'wo' };
+  writeFileSync(file, JSON.stringify({ regions: { bar0: { counter, wide } } }));
+  const { lines, code } = await watchLines(2, '--width', '8', '--registers', file);
+  t.is(code, 0);
+  t.regex(lines[0] ?? '', /bar0\.counter: 0000000e00000000 \(low=0, high=0xe\)$/);
+  t.regex(lines[1] ?? '', /bar0\.counter: .* changed 0000000000000001 \(low 0 -> 1\)$/);
+  for (const [place, reason] of [
+    [['bar0.wide'], /register bar0\.wide is write-only, so it cannot be watched/],
+    [['bar0.counter', '8'], /'bar0\.counter' has no offset/],
+    [['bar0.other'], /other/],
+  ] as const) {
+    const wrong = await vfio(['watch', 'mock:edu', ...place, '--registers', file]);
+    t.is(wrong.code, 2);
+    t.regex(wrong.stderr, reason);
+  }
+});

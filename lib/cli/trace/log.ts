@@ -6,6 +6,7 @@ import {
   type Ending,
   followRecord,
   followTrace,
+  type NameAccess,
   type WriteText,
 } from '../../observe/trace/index.js';
 import { createOutput, type Existing } from '../files.js';
@@ -56,7 +57,7 @@ export function openLog(
  */
 export async function logProgram(
   program: readonly string[],
-  output: string,
+  { output, name }: { readonly output: string; readonly name: NameAccess | undefined },
   write: WriteText,
 ): Promise<number> {
   return withRawData(output, async (folder) => {
@@ -67,7 +68,7 @@ export async function logProgram(
       ({ ending } = ended);
       return ended.exitCode;
     });
-    const source = { folder, isRunning: () => isRunning, ending: () => ending };
+    const source = { folder, name, isRunning: () => isRunning, ending: () => ending };
     const [logged] = await Promise.allSettled([
       followTrace({ ...source, signal: outputClosed }, write),
       running,
@@ -83,17 +84,21 @@ export async function logProgram(
  *
  * @returns the exit code of the command
  */
-export async function logRecording(recording: string, write: WriteText): Promise<number> {
+export async function logRecording(
+  recording: string,
+  name: NameAccess | undefined,
+  write: WriteText,
+): Promise<number> {
   const interruption = new Interruption();
   const signal = AbortSignal.any([interruption.signal, outputClosed]);
   try {
     if (isFolder(recording)) {
       checkRawData(recording);
       const isRunning = () => isWritten(recording);
-      await followTrace({ folder: recording, isRunning, signal }, write);
+      await followTrace({ folder: recording, name, isRunning, signal }, write);
     } else {
       const isRunning = () => areOpenElsewhere([recording]);
-      await followRecord(recording, { isRunning, signal }, write);
+      await followRecord(recording, { isRunning, signal, name }, write);
     }
     return interruption.exitCode;
   } catch (error) {

@@ -2,6 +2,7 @@ import { lstatSync } from 'node:fs';
 import {
   describeGaps,
   KernelFaults,
+  type NameAccess,
   readTrace,
   summarize,
   type Trace,
@@ -46,10 +47,12 @@ export interface PageOptions {
   /** Nanoseconds; null means that the limit depends on the trace. */
   readonly late: number | null;
   readonly asJson: boolean;
+  /** Names the registers. */
+  readonly name: NameAccess | undefined;
 }
 
 /** The source of a page. */
-type PageSource = Omit<TraceOptions, 'late' | 'signal'> & {
+type PageSource = Omit<TraceOptions, 'late' | 'name' | 'signal'> & {
   readonly folder: string;
   /** The exit code of the program as a shell returns it; null if the command did not start it. */
   readonly exitCode: number | null;
@@ -92,7 +95,12 @@ async function makePage(source: PageSource, options: PageOptions): Promise<Outco
   const interruption = new Interruption();
   const { signal } = interruption;
   try {
-    const reading = readTrace(source.folder, { ...source, late: options.late, signal });
+    const reading = readTrace(source.folder, {
+      ...source,
+      late: options.late,
+      name: options.name,
+      signal,
+    });
     const trace = await withProgress('reading the trace', reading);
     if (trace.threads.length === 0) {
       console.error('vfio: the trace contains no call to a device, so no file was written');

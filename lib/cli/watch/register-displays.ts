@@ -1,6 +1,7 @@
 import { toJsonLine } from '../json.js';
 import { regionName } from '../../contract/uapi.js';
 import { paint } from '../terminal.js';
+import { formatFields } from './register-fields.js';
 import { RegisterKeys } from './register-keys.js';
 import { formatChange, formatValue } from './register-text.js';
 import type { RegisterDisplay, RegisterWatch } from './register.js';
@@ -33,12 +34,16 @@ export function registerAsLines(
   watch: RegisterWatch,
   print: (line: string) => void = console.log,
 ): RegisterDisplay {
+  const fields = (value: bigint, before?: bigint) =>
+    watch.named === undefined ? '' : formatFields(watch.named, value, before);
   return {
     first(value, seconds) {
-      print(`${time(seconds)}  ${watch.name}: ${formatValue(value, watch.width)}`);
+      const text = formatValue(value, watch.width) + fields(value);
+      print(`${time(seconds)}  ${watch.name}: ${text}`);
     },
     change(before, value, seconds) {
-      print(`${time(seconds)}  ${watch.name}: ${formatChange(before, value, watch.width)}`);
+      const text = formatChange(before, value, watch.width) + fields(value, before);
+      print(`${time(seconds)}  ${watch.name}: ${text}`);
     },
     wrote(value, seconds) {
       print(`${time(seconds)}  ${watch.name} <- ${formatValue(value, watch.width)}`);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Region, RegisterWindow, Width } from '../../index.js';
+import type { NamedRegister, RegisterNames } from '../../registers/named.js';
 import { checkPlace, readOne, writeOne } from '../access.js';
 import { regionName } from '../../contract/uapi.js';
 
@@ -14,6 +15,8 @@ export interface RegisterPlace {
   readonly width: Width;
   /** Seconds between two reads. */
   readonly interval: number;
+  /** The names of registers; null without a register file. */
+  readonly names: RegisterNames | null;
 }
 
 /** Shows a register that is watched. */
@@ -32,6 +35,7 @@ export interface RegisterDisplay {
 export class RegisterWatch implements Disposable {
   readonly region: Region;
   readonly offset: number;
+  readonly #names: RegisterNames | null;
   #width: Width;
   #interval: number;
   /** Mapping for accesses of 8 bytes; the kernel makes narrower accesses. */
@@ -40,12 +44,13 @@ export class RegisterWatch implements Disposable {
   readonly #started = performance.now();
   #wake = new AbortController();
 
-  constructor({ region, offset, width, interval }: RegisterPlace) {
+  constructor({ region, offset, width, interval, names }: RegisterPlace) {
     checkPlace({ region, offset, width, count: 1 }, false);
     this.region = region;
     this.offset = offset;
     this.#width = width;
     this.#interval = interval;
+    this.#names = names;
   }
 
   get width(): Width {
@@ -62,9 +67,15 @@ export class RegisterWatch implements Disposable {
     return (performance.now() - this.#started) / 1000;
   }
 
-  /** Name of the register: `bar0+0x001c`. */
+  /** Name of the register: `bar0.csts` or `bar0+0x001c`. */
   get name(): string {
-    return `${regionName(this.region.index)}+0x${this.offset.toString(16).padStart(4, '0')}`;
+    const region = regionName(this.region.index);
+    return this.named?.name ?? `${region}+0x${this.offset.toString(16).padStart(4, '0')}`;
+  }
+
+  /** The register in the register file that the accesses read. */
+  get named(): NamedRegister | undefined {
+    return this.#names?.at(regionName(this.region.index), this.offset, this.#width);
   }
 
   /** @throws UsageError if the register cannot be read with the width */

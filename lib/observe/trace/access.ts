@@ -20,6 +20,15 @@ export interface Access {
 }
 
 /**
+ * Names the registers of a device. Returns a text such as `bar0.cc.en <- 1`, or null if the register
+ * has no name. The function receives the accesses of a register in the order of time.
+ */
+export type NameAccess = (device: string, access: Access) => string | null;
+
+/** Without a register file, no register has a name. */
+export const nameless: NameAccess = () => null;
+
+/**
  * Returns the text of an access: `bar4+0x3000 w16 <- 0`, `bar0+0x1c r32 -> 0x1`,
  * `bar0+0x0 r32[16]`, or `config+0x4 w[2 bytes] <- 06 04`.
  */

@@ -1,5 +1,5 @@
 /** Returns calls as text. Register accesses have a short form, all other calls look as in code. */
-import { accessText, type Access } from './access.js';
+import { accessText, type Access, type NameAccess, nameless } from './access.js';
 import type { ObjectLine } from './format.js';
 
 /** A call of a trace, with the object that received the call. */
@@ -14,9 +14,9 @@ export interface TracedCall {
 const WINDOW_METHOD = /^(read|write)(8|16|32|64|Block)$/;
 
 /** Returns the text of a call without its error: `bar0+0x1c r32 -> 0x1` or `setIrqs(…) = 0`. */
-export function callText(call: TracedCall): string {
+export function callText(call: TracedCall, name: NameAccess = nameless): string {
   const access = accessOf(call);
-  if (access !== null) return accessText(access);
+  if (access !== null) return name(call.object.device, access) ?? accessText(access);
   const { method, args, result } = call;
   return `${method}(${args})${result === null ? '' : ` = ${result}`}`;
 }

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { printable } from '../../printable.js';
-import { accessText } from './access.js';
+import { type Access, accessText, type NameAccess, nameless } from './access.js';
 import { POLL_MS, type TraceSource, type WriteText } from './follow.js';
 import { LineReader } from './read-lines.js';
 
@@ -19,7 +19,7 @@ type RecordLine = Readonly<Record<string, unknown>> & {
  */
 export async function followRecord(
   path: string,
-  { isRunning, signal }: Pick<TraceSource, 'isRunning' | 'signal'>,
+  { isRunning, signal, name = nameless }: Pick<TraceSource, 'isRunning' | 'signal' | 'name'>,
   write: WriteText,
 ): Promise<void> {
   const isAborted = () => signal.aborted;
@@ -28,7 +28,7 @@ export async function followRecord(
     for (;;) {
       const isLast = !isRunning();
       for (let lines = reader.read(); lines !== null; lines = reader.read()) {
-        await write(lines.map((line) => `${printable(recordText(line))}\n`).join(''));
+        await write(lines.map((line) => `${printable(recordText(line, name))}\n`).join(''));
         await setImmediate();
         if (isAborted()) return;
       }
@@ -41,26 +41,30 @@ export async function followRecord(
 }
 
 /** Returns the text of one operation of a record. */
-function recordText({ op, answer = {}, ...fields }: RecordLine): string {
+function recordText({ op, answer = {}, ...fields }: RecordLine, name: NameAccess): string {
   const failed = answer.ok === false ? ` = ${[answer.code, answer.syscall].join(' ').trim()}` : '';
-  return `${accessOf(op, fields, answer) ?? callOf(op, fields, answer)}${failed}`;
+  const access = accessOf(op, fields, answer);
+  // A record contains one device, and does not name it.
+  const text =
+    access === null ? callOf(op, fields, answer) : (name('', access) ?? accessText(access));
+  return `${text}${failed}`;
 }
 
 function accessOf(
   op: string,
   { region, offset, width, length, value, data }: Readonly<Record<string, unknown>>,
   answer: Readonly<Record<string, unknown>>,
-): string | null {
+): Access | null {
   const place = { region: Number(region), offset: Number(offset) };
   const isWrite = op.endsWith('write');
   if (op === 'mmio_read' || op === 'mmio_write') {
     const text = formatValue(isWrite ? value : answer.value);
-    return accessText({ ...place, width: Number(width), isWrite, bytes: null, value: text });
+    return { ...place, width: Number(width), isWrite, bytes: null, value: text };
   }
   if (op !== 'read' && op !== 'write') return null;
   const hex = isWrite ? data : answer.data;
   const bytes = isWrite ? String(data).length / 2 : Number(length);
-  return accessText({ ...place, width: null, isWrite, bytes, value: formatBytes(hex) });
+  return { ...place, width: null, isWrite, bytes, value: formatBytes(hex) };
 }
 
 function callOf(

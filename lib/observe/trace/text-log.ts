@@ -1,4 +1,4 @@
-import { accessText } from './access.js';
+import { type NameAccess, nameless } from './access.js';
 import { accessOf, callText, type TracedCall } from './call-text.js';
 import type { CallLine, ObjectLine, RareLine, VectorName } from './format.js';
 import { isCall, type ThreadLine, type TracedThread } from './merged-lines.js';
@@ -17,7 +17,12 @@ export class TextLog {
   readonly #threads = new Map<TracedThread, string>();
   /** Number of delivered interrupts of each vector, since its eventfd was bound. */
   readonly #delivered = new Map<string, number>();
+  readonly #name: NameAccess;
   #start: number | null = null;
+
+  constructor(name: NameAccess = nameless) {
+    this.#name = name;
+  }
 
   /** Returns the lines of text for one line of the trace. */
   format(entry: ThreadLine): string[] {
@@ -46,15 +51,13 @@ export class TextLog {
     const object = objects.get(id);
     if (object === undefined) return [];
     const call: TracedCall = { object, method, args, result, error };
-    const access = accessOf(call);
+    const isAccess = accessOf(call) !== null;
     const outcome = error === null ? '' : ` = ${error}`;
-    const time = access !== null ? '' : ` <${seconds(duration)}>`;
+    const time = isAccess ? '' : ` <${seconds(duration)}>`;
     const times = count === 1 ? '' : ` (${count} times in ${seconds(duration)} s)`;
     const text = isResumed
       ? `<... ${method} resumed>${result === null ? '' : ` = ${result}`}`
-      : access === null
-        ? callText(call)
-        : accessText(access);
+      : callText(call, this.#name);
     return [`${object.device} ${text}${outcome}${times}${time}`];
   }
 

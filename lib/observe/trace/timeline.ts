@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { IRQ_NAMES, regionName } from '../../contract/uapi.js';
+import { type NameAccess, nameless } from './access.js';
 import { BoundedList, type Resolution, type Span } from './bounded-list.js';
 import { accessOf, callText, type TracedCall } from './call-text.js';
 import type { BeginLine, CallLine, DmaFaultLine, Line, ObjectLine, VectorName } from './format.js';
@@ -176,8 +177,9 @@ export class TimelineBuilder {
    * Returns the timeline after {@link end}.
    *
    * @param late - time limit in nanoseconds from an interrupt to its delivery
+   * @param name - names the registers
    */
-  build(late: number): ThreadTimeline {
+  build(late: number, name: NameAccess = nameless): ThreadTimeline {
     return {
       ...this.#thread,
       start: this.#start,
@@ -186,7 +188,7 @@ export class TimelineBuilder {
       stopped: this.#stopped,
       rows: [...this.#rows.values()].map(({ list, ...row }) => ({
         ...row,
-        calls: list.drain(describeCalls),
+        calls: list.drain((one) => describeCalls(one, name)),
       })),
       vectors: [...this.#vectors.values()]
         .map(({ name, builder }) => builder.build(name, late))
@@ -246,9 +248,9 @@ export class TimelineBuilder {
   }
 }
 
-function describeCalls(calls: MergedCalls): CallSpan {
+function describeCalls(calls: MergedCalls, name: NameAccess): CallSpan {
   const { at, end, method, args, result, event, error, count, isMixed } = calls;
-  const [where, text] = [whereOf(calls), event ?? callText(calls)];
+  const [where, text] = [whereOf(calls), event ?? callText(calls, name)];
   // With a spread, V8 would give each of the objects a hidden class of its own.
   return { at, end, method, args, result, error, count, isMixed, where, text };
 }

@@ -1,3 +1,4 @@
+import type { NameAccess } from './access.js';
 import { now } from './clock.js';
 import { Resolution } from './bounded-list.js';
 import type { Ending } from './ending.js';
@@ -57,6 +58,7 @@ export interface TraceOptions {
   /** Whether the program still runs. */
   readonly isRunning: boolean;
   readonly faults: KernelFaults;
+  readonly name?: NameAccess | undefined;
   /** An abort of this signal ends the reading with the reason of the signal. */
   readonly signal: AbortSignal;
 }
@@ -83,7 +85,9 @@ export async function readTrace(folder: string, options: TraceOptions): Promise<
   const latencies = builders.flatMap((builder) => builder.end(ending.at));
   const median = Latencies.summarizeAll(latencies)?.median ?? 0;
   const late = options.late ?? Math.max(MIN_LATE, LATE_MEDIANS * median);
-  const threads = builders.map((builder) => builder.build(late)).filter(({ calls }) => calls > 0);
+  const threads = builders
+    .map((builder) => builder.build(late, options.name))
+    .filter(({ calls }) => calls > 0);
   threads.sort((a, b) => a.pid - b.pid || a.thread - b.thread);
   return {
     command: options.command ?? recording.command,

@@ -1,0 +1,43 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test from 'ava';
+import { root, temporaryFolder } from '../native/helpers.js';
+import { finish, startVfio, vfio, VFIO } from './vfio.js';
+
+const FILE = join(root, 'examples/nvme.registers.json');
+const HANGS = fileURLToPath(new URL('programs/hangs.js', import.meta.url));
+const DEMO = ['--', process.execPath, VFIO, 'demo', 'mock:nvme'];
+
+test('with --registers, the log of vfio trace shows names and fields', async (t) => {
+  const { stderr, code } = await vfio(['trace', '--log', '--registers', FILE, ...DEMO]);
+  t.is(code, 0, stderr);
+  t.regex(stderr, / bar0\.cc\.en <- 1, /);
+  t.regex(stderr, / bar0\.csts -> 0x1 \(rdy=1, cfs=0, /);
+  t.regex(stderr, / bar0\.sqtdbl\[1\] <- 0x1$/m);
+  t.notRegex(stderr, / bar0\+0x14 /);
+});
+
+test('with --registers, the page of vfio trace shows names and fields', async (t) => {
+  const output = join(temporaryFolder(), 'named');
+  const { stderr, code } = await vfio(['trace', '--registers', FILE, '-o', output, ...DEMO]);
+  t.is(code, 0, stderr);
+  t.regex(readFileSync(`${output}.html`, 'utf8'), /"text":"bar0\.cc\.en \\u003c- 1, /);
+  t.regex(readFileSync(`${output}.json`, 'utf8'), /"text":"bar0\.cc\.en <- 1, /);
+});
+
+test('with --registers, the log of a record shows names and fields', async (t) => {
+  const record = join(temporaryFolder(), 'record.jsonl');
+  const demo = startVfio(['demo', 'mock:nvme'], { VFIO_RECORD: record });
+  t.is((await finish(demo)).code, 0);
+  const { stdout, code } = await vfio(['trace', '--log', '--registers', FILE, record]);
+  t.is(code, 0);
+  t.regex(stdout, /^bar0\.cc\.en <- 1, /m);
+});
+
+test('a wrong register file is refused before the program starts', async (t) => {
+  const program = ['--', process.execPath, HANGS, 'poll in vain'];
+  const { stderr, code } = await vfio(['trace', '--registers', '/nowhere.json', ...program]);
+  t.is(code, 1);
+  t.regex(stderr, /^vfio: ENOENT: .*nowhere\.json/);
+});
