@@ -112,7 +112,7 @@ function printFunctions(physical: PhysicalFunction, json: boolean): void {
     console.log(toJson({ device: name, driver, total, autoprobe, functions }));
     return;
   }
-  const bound = driver === null ? 'no driver' : driver;
+  const bound = driver ?? 'no driver';
   const count = `${functions.length} of ${total} virtual functions`;
   console.log(printable(`${name} (${bound}): ${count}${autoprobe ? '' : ', no autoprobe'}`));
   if (functions.length === 0) return;

@@ -64,7 +64,7 @@ test('a dump of several functions needs an address', async (t) => {
 
 test('`vfio config -` reads a dump from standard input, with the sizes of lspci -v', async (t) => {
   const running = startVfio(['config', '-', '--address', '01:00.0']);
-  running.stdin?.end(SEVERAL);
+  running.stdin.end(SEVERAL);
   const { stdout } = await finish(running);
   t.regex(stdout, /Region 0: Memory at fec00000 \(32-bit, non-prefetchable\) \[size=16K\]/);
 });

@@ -64,16 +64,13 @@ test.serial('a client whose socket cannot be watched is closed', async (t) => {
   await server.close();
 });
 
-test.serial(
-  'the client of a server leaves no socket if the socket cannot be watched',
-  async (t) => {
-    const socket = join(temporaryFolder(), 's');
-    const listener = calls.socketListen(socket);
-    const before = countFds();
-    const fd = calls.socketConnect(socket);
-    t.throws(() => new Wire(withWatches(0), fd, () => undefined), { code: 'EMFILE' });
-    calls.close(fd);
-    t.is(countFds(), before);
-    calls.close(listener);
-  },
-);
+test.serial('the client of a server leaves no socket if the socket cannot be watched', (t) => {
+  const socket = join(temporaryFolder(), 's');
+  const listener = calls.socketListen(socket);
+  const before = countFds();
+  const fd = calls.socketConnect(socket);
+  t.throws(() => new Wire(withWatches(0), fd, () => undefined), { code: 'EMFILE' });
+  calls.close(fd);
+  t.is(countFds(), before);
+  calls.close(listener);
+});
