@@ -1,10 +1,10 @@
 import { closeSync, ftruncateSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import test from 'ava';
 import { type PciDevice, VfioError } from 'vfio';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import { EDU, EDU_BUFFER, enable, NVME, transfer, withDevice } from './targets.js';
 
 const DMA_BUF = 11;
-const PAGE = 4096;
 /** The register VS of an NVMe controller: the version of the specification. */
 const VERSION = 8;
 /** What a back end answers that cannot map files. */
@@ -25,17 +25,19 @@ test.serial('exportDmaBuf() works if probe() reports the feature DMA_BUF', async
   await withDevice(t, NVME, (device) => {
     const bar = device.bar(0);
     t.throws(() => bar.exportDmaBuf([]), { instanceOf: RangeError });
-    t.throws(() => bar.exportDmaBuf([{ offset: 1, length: PAGE }]), { instanceOf: RangeError });
-    const past = [{ offset: 0, length: Number(bar.size) + PAGE }];
+    t.throws(() => bar.exportDmaBuf([{ offset: 1, length: PAGE_SIZE }]), {
+      instanceOf: RangeError,
+    });
+    const past = [{ offset: 0, length: Number(bar.size) + PAGE_SIZE }];
     t.throws(() => bar.exportDmaBuf(past), { instanceOf: RangeError });
     if (!exports(device)) {
       const error = t.throws(() => bar.exportDmaBuf(), { instanceOf: VfioError });
       t.true(['ENOTTY', 'EINVAL'].includes(error.code));
       return;
     }
-    const dmabuf = bar.exportDmaBuf([{ offset: 0, length: PAGE }]);
+    const dmabuf = bar.exportDmaBuf([{ offset: 0, length: PAGE_SIZE }]);
     t.true(dmabuf.fd > 0);
-    t.is(dmabuf.size, PAGE);
+    t.is(dmabuf.size, PAGE_SIZE);
     dmabuf.close();
     dmabuf.close();
     t.throws(() => dmabuf.fd, { instanceOf: VfioError, code: 'EBADF' });
@@ -56,23 +58,23 @@ test.serial('the device reads and writes a memfd that the process does not map',
   await withDevice(t, EDU, async (device) => {
     enable(device);
     const vector = device.interrupts.msi.request(0);
-    const fd = openMemory(2 * PAGE);
+    const fd = openMemory(2 * PAGE_SIZE);
     try {
-      writeSync(fd, Buffer.alloc(64, 7), 0, 64, PAGE);
+      writeSync(fd, Buffer.alloc(64, 7), 0, 64, PAGE_SIZE);
       let range;
       try {
-        range = await device.dma.map({ memfd: fd, offset: PAGE, size: PAGE });
+        range = await device.dma.map({ memfd: fd, offset: PAGE_SIZE, size: PAGE_SIZE });
       } catch (error) {
         t.true(error instanceof VfioError && NO_FILES.includes(error.code), String(error));
         t.truthy((error as VfioError).hint);
         return;
       }
-      t.deepEqual([range.size, range.mapped], [PAGE, true]);
-      t.is(device.dma.mapped, PAGE);
+      t.deepEqual([range.size, range.mapped], [PAGE_SIZE, true]);
+      t.is(device.dma.mapped, PAGE_SIZE);
       await transfer(device, vector, range.iova, EDU_BUFFER, 64);
       await transfer(device, vector, EDU_BUFFER, range.iovaOf(128), 64);
       const bytes = Buffer.alloc(64);
-      readSync(fd, bytes, 0, 64, PAGE + 128);
+      readSync(fd, bytes, 0, 64, PAGE_SIZE + 128);
       t.deepEqual(bytes, Buffer.alloc(64, 7));
       range.free();
       range.free();
@@ -86,12 +88,16 @@ test.serial('the device reads and writes a memfd that the process does not map',
 
 test.serial('map() refuses a descriptor that is not open', async (t) => {
   await withDevice(t, EDU, ({ dma }) => {
-    const fd = openMemory(PAGE);
+    const fd = openMemory(PAGE_SIZE);
     closeSync(fd);
-    const error = t.throws(() => dma.mapSync({ memfd: fd, size: PAGE }), { instanceOf: VfioError });
+    const error = t.throws(() => dma.mapSync({ memfd: fd, size: PAGE_SIZE }), {
+      instanceOf: VfioError,
+    });
     t.true(['EBADF', ...NO_FILES].includes(error.code));
     t.throws(() => dma.mapSync({ memfd: 0, size: 100 }), { instanceOf: RangeError });
-    t.throws(() => dma.mapSync({ memfd: 0, offset: 1, size: PAGE }), { instanceOf: RangeError });
+    t.throws(() => dma.mapSync({ memfd: 0, offset: 1, size: PAGE_SIZE }), {
+      instanceOf: RangeError,
+    });
   });
 });
 
@@ -106,7 +112,7 @@ test.serial('a device reads a register of another device through a dma-buf', asy
       nvme.config.update('command', { memory: 1 });
       const registers = nvme.bar(0).map();
       const version = registers.read32(VERSION);
-      const dmabuf = nvme.bar(0).exportDmaBuf([{ offset: 0, length: PAGE }]);
+      const dmabuf = nvme.bar(0).exportDmaBuf([{ offset: 0, length: PAGE_SIZE }]);
       const map = () => edu.dma.mapSync({ dmabuf });
       if (edu.via !== 'cdev') {
         const error = t.throws(map, { instanceOf: VfioError, code: 'ENOTSUP' });
@@ -114,7 +120,7 @@ test.serial('a device reads a register of another device through a dma-buf', asy
         return;
       }
       const vector = edu.interrupts.msi.request(0);
-      using target = await edu.dma.allocate(PAGE);
+      using target = await edu.dma.allocate(PAGE_SIZE);
       const words = new Uint32Array(target.buffer);
       const readVersion = async (iova: bigint) => {
         words[0] = 0x5555_5555;
@@ -139,11 +145,11 @@ test.serial('a device reads a register of another device through a dma-buf', asy
       nvme.config.update('command', { memory: 1 });
       t.not(await readVersion(again.iova), version, 'a reset revokes the dma-buf');
 
-      const two = [0, 0].map((offset) => ({ offset, length: PAGE }));
+      const two = [0, 0].map((offset) => ({ offset, length: PAGE_SIZE }));
       using parts = nvme.bar(0).exportDmaBuf(two);
       const several = () => edu.dma.mapSync({ dmabuf: parts });
       t.throws(several, { instanceOf: VfioError, code: 'ENOTSUP' });
-      const past = () => edu.dma.mapSync({ dmabuf: dmabuf.fd, offset: PAGE, size: PAGE });
+      const past = () => edu.dma.mapSync({ dmabuf: dmabuf.fd, offset: PAGE_SIZE, size: PAGE_SIZE });
       t.throws(past, { instanceOf: VfioError, code: 'EINVAL' });
 
       const last = map();
