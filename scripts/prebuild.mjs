@@ -24,7 +24,7 @@ import {
 } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism, homedir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -86,7 +86,11 @@ async function muslFlags({ compiler, musl }, folder) {
     '-o',
     '/dev/null',
   ]);
-  const paths = stderr.match(/(?<=^ )\/.+$/gm).filter((path) => existsSync(path));
+  // A path such as /usr/lib/gcc-cross/…/../../include can be the folder of glibc.
+  const paths = stderr
+    .match(/(?<=^ )\/.+$/gm)
+    .filter((path) => existsSync(path))
+    .map((path) => resolve(path));
   const own = paths.filter((path) => /\/c\+\+\/|\/gcc(-cross)?\/.*\/include$/.test(path));
   for (const name of ['linux', 'asm', 'asm-generic']) {
     const from = paths.find((path) => existsSync(join(path, name)));
