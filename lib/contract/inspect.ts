@@ -1,5 +1,13 @@
 /** The texts of objects of the library in `console.log` and in `util.inspect`. */
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
+
+/**
+ * The options that Node passes to `[inspect.custom]()`. The name of this type in `@types/node` depends
+ * on the version.
+ */
+export interface InspectContext extends InspectOptions {
+  stylize(text: string, style: 'number' | 'string' | 'special'): string;
+}
 
 /** Number of bytes that are shown of a piece of memory. */
 const SHOWN_BYTES = 16;
@@ -14,7 +22,7 @@ class Text {
     this.#style = style;
   }
 
-  [inspect.custom](_depth: number, options: InspectOptionsStylized): string {
+  [inspect.custom](_depth: number, options: InspectContext): string {
     return options.stylize(this.#text, this.#style);
   }
 }
@@ -24,7 +32,7 @@ export function inspectAs(
   name: string,
   properties: object,
   depth: number,
-  options: InspectOptionsStylized,
+  options: InspectContext,
 ): string {
   if (depth < 0) return options.stylize(`[${name}]`, 'special');
   return `${name} ${inspect(properties, { ...options, depth: options.depth == null ? null : depth })}`;

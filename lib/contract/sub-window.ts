@@ -1,5 +1,5 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
-import { inHex, inspectAs } from './inspect.js';
+import { inspect } from 'node:util';
+import { type InspectContext, inHex, inspectAs } from './inspect.js';
 import { EventEmitter } from 'node:events';
 import { checkExtent, checkInteger } from '../checks.js';
 import type { DeviceClock } from './clock.js';
@@ -95,7 +95,7 @@ export class SubWindow extends EventEmitter<WindowEvents> implements RegisterWin
   }
 
   /** Returns the text of the object in `console.log`. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+  [inspect.custom](depth: number, options: InspectContext): string {
     return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }
 

@@ -1,6 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
-import { inspect, type InspectOptionsStylized } from 'node:util';
-import { inspectAs } from '../contract/inspect.js';
+import { inspect } from 'node:util';
+import { type InspectContext, inspectAs } from '../contract/inspect.js';
 import { EventEmitter } from 'node:events';
 import { abortError } from '../contract/abort-error.js';
 import { checkCpus } from '../contract/call-arguments.js';
@@ -88,7 +88,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   }
 
   /** Returns the text of the object in `console.log`. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+  [inspect.custom](depth: number, options: InspectContext): string {
     const { index, closed } = this;
     return inspectAs('Vector', { irq: this.context.irq.name, index, closed }, depth, options);
   }

@@ -1,5 +1,5 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
-import { inHex, inspectAs } from '../contract/inspect.js';
+import { inspect } from 'node:util';
+import { type InspectContext, inHex, inspectAs } from '../contract/inspect.js';
 import type {
   CreatedAddressSpace,
   DeviceConnection,
@@ -103,7 +103,7 @@ export class PciDevice {
   }
 
   /** Returns the text of the object in `console.log`. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+  [inspect.custom](depth: number, options: InspectContext): string {
     const { name, via, closed } = this;
     return inspectAs('PciDevice', { name, via, closed, ...this.#describe() }, depth, options);
   }

@@ -1,5 +1,5 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
-import { inBytes, inHex, inspectAs } from '../contract/inspect.js';
+import { inspect } from 'node:util';
+import { type InspectContext, inBytes, inHex, inspectAs } from '../contract/inspect.js';
 import type { Memory } from '../contract/index.js';
 import { type DmaMapping, DmaRange } from './dma-range.js';
 
@@ -45,7 +45,7 @@ export class DmaBuffer extends DmaRange {
   }
 
   /** Returns the text of the object in `console.log`. */
-  override [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+  override [inspect.custom](depth: number, options: InspectContext): string {
     const { iova, size, access } = this;
     const bytes = this.#mapping.lifetime.isOpen ? { bytes: inBytes(this.#bytes) } : { freed: true };
     const shown = { iova: inHex(iova), size: inHex(size), access, ...bytes };

@@ -1,6 +1,6 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect } from 'node:util';
 import { checkInteger, checkOptions, PAGE_SIZE } from '../checks.js';
-import { inBytes, inHex, inspectAs } from '../contract/inspect.js';
+import { type InspectContext, inBytes, inHex, inspectAs } from '../contract/inspect.js';
 import { Lifetime } from '../contract/lifetime.js';
 import type { DmaBuffer } from './dma-buffer.js';
 
@@ -91,7 +91,7 @@ export class DmaPool {
       bytes,
       free,
       [Symbol.dispose]: free,
-      [inspect.custom]: (depth: number, options: InspectOptionsStylized) =>
+      [inspect.custom]: (depth: number, options: InspectContext) =>
         inspectAs('DmaPiece', { iova: inHex(iova), bytes: inBytes(bytes) }, depth, options),
     };
     return piece;

@@ -1,7 +1,7 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect } from 'node:util';
 import { checkInteger } from '../checks.js';
 import type { DmaMemory } from '../contract/index.js';
-import { inHex, inspectAs } from '../contract/inspect.js';
+import { type InspectContext, inHex, inspectAs } from '../contract/inspect.js';
 import type { Lifetime } from '../contract/lifetime.js';
 
 /** Whether the device is allowed to read the memory, to write it, or both. */
@@ -80,7 +80,7 @@ export class DmaRange {
   }
 
   /** Returns the text of the object in `console.log`. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+  [inspect.custom](depth: number, options: InspectContext): string {
     const { iova, size, access, mapped } = this;
     const shown = { iova: inHex(iova), size: inHex(size), access, mapped };
     return inspectAs('DmaRange', shown, depth, options);

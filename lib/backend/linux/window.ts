@@ -1,5 +1,5 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
-import { inHex, inspectAs } from '../../contract/inspect.js';
+import { inspect } from 'node:util';
+import { type InspectContext, inHex, inspectAs } from '../../contract/inspect.js';
 import { EventEmitter } from 'node:events';
 import type { Native, NativeWindow } from '../../native/binding.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../contract/index.js';
@@ -257,7 +257,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
   }
 
   /** Returns the text of the object in `console.log`. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+  [inspect.custom](depth: number, options: InspectContext): string {
     return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }
 

@@ -1,5 +1,5 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
-import { inHex, inspectAs } from '../../../contract/inspect.js';
+import { inspect } from 'node:util';
+import { type InspectContext, inHex, inspectAs } from '../../../contract/inspect.js';
 import { EventEmitter } from 'node:events';
 import type { DeviceClock } from '../../../contract/clock.js';
 import type { RegisterWindow, Width, WindowEvents } from '../../../contract/index.js';
@@ -129,7 +129,7 @@ export class MockWindow extends EventEmitter<WindowEvents> implements RegisterWi
   }
 
   /** Returns the text of the object in `console.log`. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized): string {
+  [inspect.custom](depth: number, options: InspectContext): string {
     return inspectAs('RegisterWindow', { size: inHex(this.size), lost: this.lost }, depth, options);
   }
 
