@@ -115,6 +115,16 @@ export class VfioError extends Error {
   }
 }
 
+/**
+ * Returns the error of a failed system call of `node:fs`, with the path that the caller used.
+ *
+ * @param cause - the error of Node
+ */
+export function systemError(cause: unknown, path: string, hint?: string): VfioError {
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  return new VfioError({ code, syscall, path, hint, cause });
+}
+
 function checkFields(fields: VfioErrorFields): void {
   checkOptions(fields, [...TEXTS, 'errno', 'available', 'cause'], 'fields');
   for (const name of TEXTS) if (fields[name] !== undefined) checkString(fields[name], name);

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { isMockName, isVfioUserName, parseAddress, parseIds } from '../contract/names.js';
-import { VfioError } from '../errors.js';
+import { systemError, VfioError } from '../errors.js';
 import type { DumpedFunction } from '../snapshot/index.js';
 import { UsageError } from './usage.js';
 
@@ -57,7 +57,6 @@ function readText(name: string): string {
     return readFileSync(name, 'utf8');
   } catch (cause) {
     if (cause instanceof VfioError) throw cause;
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new VfioError({ code, syscall, path: name, cause });
+    throw systemError(cause, name);
   }
 }

@@ -11,7 +11,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { VfioError } from '../errors.js';
+import { systemError, VfioError } from '../errors.js';
 
 /** Characters that are collected before they are written. */
 const BUFFERED = 1 << 16;
@@ -87,13 +87,13 @@ export function writeOutput(
   }
 }
 
-/** Runs file operations. The error of a failed system call names the output file. */
-function withPath<T>(path: string, run: () => T): T {
+/** Runs file operations. The error of a failed system call names the file. */
+export function withPath<T>(path: string, run: () => T): T {
   try {
     return run();
   } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw syscall === undefined ? cause : new VfioError({ code, syscall, path, cause });
+    const { syscall } = cause as NodeJS.ErrnoException;
+    throw syscall === undefined ? cause : systemError(cause, path);
   }
 }
 

@@ -1,5 +1,5 @@
 import { mkdirSync, realpathSync } from 'node:fs';
-import { VfioError } from '../errors.js';
+import { systemError, VfioError } from '../errors.js';
 
 /** Folders in which the guest has file systems of its own. */
 const OWN = ['/', '/dev', '/proc', '/run', '/sys'];
@@ -16,8 +16,7 @@ export function createKeptFolder(path: string): string {
     mkdirSync(path, { recursive: true });
     folder = realpathSync(path);
   } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new VfioError({ code, syscall, path, cause });
+    throw systemError(cause, path);
   }
   if (!OWN.some((own) => folder === own || (own !== '/' && folder.startsWith(`${own}/`)))) {
     return folder;

@@ -62,8 +62,8 @@ export function kernelParameters(arch: Arch): string[] {
 }
 
 /** A folder of this machine that the guest can mount by a name. */
-function share(name: string, path: string): string[] {
-  const access = 'security_model=none,readonly=on,multidevs=remap';
+function share(name: string, path: string, isWritable = false): string[] {
+  const access = `security_model=none,${isWritable ? '' : 'readonly=on,'}multidevs=remap`;
   return [
     ...['-fsdev', `local,id=${name},path=${quote(path)},${access}`],
     ...['-device', `virtio-9p-pci,fsdev=${name},mount_tag=${name}`],
@@ -87,13 +87,6 @@ function deviceArguments({ devices, disks }: Machine): string[] {
     const behind = file === undefined ? '' : `,drive=disk${index}`;
     return [...rootPort(index), ...drive, ...['-device', `${device},bus=port${index}${behind}`]];
   });
-}
-
-/** The files belong to the user of QEMU, who cannot change the owner of a file. */
-function keptFolder({ keep }: Machine): string[] {
-  if (keep === undefined) return [];
-  const share = `local,id=keep,path=${quote(keep)},security_model=none,multidevs=remap`;
-  return ['-fsdev', share, '-device', 'virtio-9p-pci,fsdev=keep,mount_tag=keep'];
 }
 
 /** The served devices are behind the root ports after the root ports of the other devices. */
@@ -181,7 +174,8 @@ export function buildArguments(machine: Machine): string[] {
     ...iommu,
     ...share('host', '/'),
     ...(machine.layer === undefined ? [] : share('layer', machine.layer)),
-    ...keptFolder(machine),
+    // The kept files belong to the user of QEMU, who cannot change the owner of a file.
+    ...(machine.keep === undefined ? [] : share('keep', machine.keep, true)),
     ...['-device', 'virtio-serial-pci,id=channels'],
     ...CHANNELS.flatMap((name, index) => [
       ...['-chardev', `socket,id=${name},fd=${FIRST_CHANNEL_FD + index}`],

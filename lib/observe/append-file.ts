@@ -1,5 +1,5 @@
 import { closeSync, constants, ftruncateSync, lstatSync, openSync, writeSync } from 'node:fs';
-import { VfioError } from '../errors.js';
+import { systemError, VfioError } from '../errors.js';
 
 const NEW_FILE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW;
 
@@ -22,8 +22,7 @@ export function createFile(path: string): CreatedFile {
     try {
       return { fd: openSync(name, NEW_FILE, 0o666), path: name };
     } catch (cause) {
-      const { code, syscall } = cause as NodeJS.ErrnoException;
-      if (code !== 'EEXIST') throw new VfioError({ code, syscall, path: name, cause });
+      if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw systemError(cause, name);
     }
     if (n === 1 && !lstatSync(path).isFile()) {
       const message = 'this name belongs to a folder, a device or a link';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { checkObject, checkOptions, describeValue } from '../checks.js';
 import { REGION_NAMES } from '../contract/uapi.js';
-import { VfioError } from '../errors.js';
+import { systemError, VfioError } from '../errors.js';
 import type { RegisterDefinition } from './definition.js';
 import { layoutOf, type RegisterLayout } from './layout.js';
 
@@ -21,8 +21,7 @@ export function readRegisterFile(path: string): RegisterFile {
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new VfioError({ code, syscall, path, cause });
+    throw systemError(cause, path);
   }
   return parseRegisterFile(text, path);
 }

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from 'node:fs';
-import { VfioError } from '../../errors.js';
+import { systemError, VfioError } from '../../errors.js';
 import {
   VFIO_PCI_INTX_IRQ_INDEX,
   VFIO_PCI_MSI_IRQ_INDEX,
@@ -132,9 +132,4 @@ function read(path: string): string {
   } catch (error) {
     throw systemError(error, path);
   }
-}
-
-function systemError(cause: unknown, path: string, hint?: string): VfioError {
-  const { code, syscall } = cause as NodeJS.ErrnoException;
-  return new VfioError({ code, syscall, path, hint, cause });
 }

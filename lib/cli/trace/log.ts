@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { closeSync, writeFileSync } from 'node:fs';
-import { VfioError } from '../../errors.js';
+import { systemError } from '../../errors.js';
 import {
   areOpenElsewhere,
   type Ending,
@@ -39,8 +39,7 @@ export function openLog(
       try {
         writeFileSync(fd, text);
       } catch (cause) {
-        const { code, syscall } = cause as NodeJS.ErrnoException;
-        throw new VfioError({ code, syscall, path, cause });
+        throw systemError(cause, path);
       }
     },
     [Symbol.dispose]() {

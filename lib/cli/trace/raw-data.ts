@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { VfioError } from '../../errors.js';
 import { areOpenElsewhere, traceFiles } from '../../observe/trace/index.js';
 import { printable } from '../../printable.js';
+import { withPath } from '../files.js';
 
 /** The result of the work on a trace. */
 export interface Outcome {
@@ -52,14 +53,4 @@ export function checkRawData(folder: string): void {
 /** Whether a program still writes the raw data in a folder. */
 export function isWritten(folder: string): boolean {
   return areOpenElsewhere(traceFiles(folder));
-}
-
-/** Runs a file operation. The error of a failed system call names the path. */
-function withPath<T>(path: string, run: () => T): T {
-  try {
-    return run();
-  } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new VfioError({ code, syscall, path, cause });
-  }
 }

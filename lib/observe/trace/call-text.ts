@@ -13,9 +13,16 @@ export interface TracedCall {
 
 const WINDOW_METHOD = /^(read|write)(8|16|32|64|Block)$/;
 
-/** Returns the text of a call without its error: `bar0+0x1c r32 -> 0x1` or `setIrqs(…) = 0`. */
-export function callText(call: TracedCall, name: NameAccess = nameless): string {
-  const access = accessOf(call);
+/**
+ * Returns the text of a call without its error: `bar0+0x1c r32 -> 0x1` or `setIrqs(…) = 0`.
+ *
+ * @param access - what {@link accessOf} returned for the call
+ */
+export function callText(
+  call: TracedCall,
+  name: NameAccess = nameless,
+  access = accessOf(call),
+): string {
   if (access !== null) return name(call.object.device, access) ?? accessText(access);
   const { method, args, result } = call;
   return `${method}(${args})${result === null ? '' : ` = ${result}`}`;

@@ -51,13 +51,13 @@ export class TextLog {
     const object = objects.get(id);
     if (object === undefined) return [];
     const call: TracedCall = { object, method, args, result, error };
-    const isAccess = accessOf(call) !== null;
+    const access = accessOf(call);
     const outcome = error === null ? '' : ` = ${error}`;
-    const time = isAccess ? '' : ` <${seconds(duration)}>`;
+    const time = access !== null ? '' : ` <${seconds(duration)}>`;
     const times = count === 1 ? '' : ` (${count} times in ${seconds(duration)} s)`;
     const text = isResumed
       ? `<... ${method} resumed>${result === null ? '' : ` = ${result}`}`
-      : callText(call, this.#name);
+      : callText(call, this.#name, access);
     return [`${object.device} ${text}${outcome}${times}${time}`];
   }
 

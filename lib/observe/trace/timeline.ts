@@ -250,15 +250,12 @@ export class TimelineBuilder {
 
 function describeCalls(calls: MergedCalls, name: NameAccess): CallSpan {
   const { at, end, method, args, result, event, error, count, isMixed } = calls;
-  const [where, text] = [whereOf(calls), event ?? callText(calls, name)];
+  const access = accessOf(calls);
+  // The region of an access, or the kind of the object.
+  const where = access === null ? calls.object.kind : regionName(access.region);
+  const text = event ?? callText(calls, name, access);
   // With a spread, V8 would give each of the objects a hidden class of its own.
   return { at, end, method, args, result, error, count, isMixed, where, text };
-}
-
-/** Returns the region of an access, or the kind of the object. */
-function whereOf(call: TracedCall): string {
-  const access = accessOf(call);
-  return access === null ? call.object.kind : regionName(access.region);
 }
 
 function mergeCalls(into: MergedCalls, next: MergedCalls): void {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { checkObject } from '../../checks.js';
 import type { REGION_NAMES } from '../../contract/uapi.js';
-import { VfioError } from '../../errors.js';
+import { systemError, VfioError } from '../../errors.js';
 import { type Draft, importDraft, type Imported } from './draft.js';
 import { isLitex, readLitex } from './litex.js';
 import { isRdl, readRdl } from './rdl.js';
@@ -28,8 +28,7 @@ export function importRegisters(
   try {
     text = readFileSync(path, 'utf8');
   } catch (cause) {
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new VfioError({ code, syscall, path, cause });
+    throw systemError(cause, path);
   }
   try {
     return importDraft(readDraft(text), region, base);

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from 'node:fs';
-import { VfioError } from '../../../errors.js';
+import { systemError, VfioError } from '../../../errors.js';
 import {
   decodeBars,
   DECODERS,
@@ -104,8 +104,7 @@ function readFile(path: string): string {
     }
   } catch (cause) {
     if (cause instanceof VfioError) throw cause;
-    const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw new VfioError({ code, syscall, path, cause });
+    throw systemError(cause, path);
   }
 }
 
