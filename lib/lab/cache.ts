@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { VfioError } from '../errors.js';
 import type { Arch } from './architectures.js';
@@ -49,6 +49,29 @@ export function cacheFolder(kind: CacheKind): string {
   const home = process.env.XDG_CACHE_HOME;
   const base = home === undefined || home === '' ? join(homedir(), '.cache') : home;
   return join(base, 'vfio', kind);
+}
+
+/**
+ * Stores a new folder in the cache. Other processes never see an incomplete folder.
+ *
+ * @param fill - fills the folder; `scratch` is a folder for temporary files
+ */
+export async function storeFolder(
+  path: string,
+  fill: (folder: string, scratch: string) => Promise<void>,
+): Promise<void> {
+  mkdirSync(dirname(path), { recursive: true });
+  const scratch = mkdtempSync(`${path}-`);
+  const folder = join(scratch, 'folder');
+  try {
+    await fill(folder, scratch);
+    renameSync(folder, path);
+  } catch (error) {
+    // Another process might have stored the same folder before this process.
+    if (!existsSync(path)) throw error;
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }
 
 /**

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { VfioError } from '../errors.js';
 import { ARCHITECTURES } from './architectures.js';
-import { cacheFolder, type CacheKind } from './cache.js';
+import { cacheFolder, type CacheKind, storeFolder } from './cache.js';
 import {
   downloadPackages,
   findWithDependencies,
@@ -96,20 +96,11 @@ async function store(
   folder: string,
   options: DownloadOptions,
 ): Promise<void> {
-  const { kind, label, suites, package: name, release, hint } = program;
-  mkdirSync(cacheFolder(kind), { recursive: true });
-  const scratch = mkdtempSync(`${folder}-`);
-  const unpacked = join(scratch, 'unpacked');
+  const { label, suites, package: name, release, hint } = program;
   // The program runs on this machine.
   const architecture = ARCHITECTURES.x64.debian;
   const find = (apt: PrivateApt) => findWithDependencies(apt, release, [name]);
-  try {
-    await downloadPackages({ label, architecture, suites, find, hint }, unpacked, options);
-    renameSync(unpacked, folder);
-  } catch (error) {
-    // Another process might have stored the program before this process.
-    if (findLinker(folder) === undefined) throw error;
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  await storeFolder(folder, (unpacked) =>
+    downloadPackages({ label, architecture, suites, find, hint }, unpacked, options),
+  );
 }

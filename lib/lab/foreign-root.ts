@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { VfioError } from '../errors.js';
 import { ARCHITECTURES, type Arch } from './architectures.js';
-import { cacheFolder } from './cache.js';
+import { cacheFolder, storeFolder } from './cache.js';
 import { downloadNode, NODE_MAJOR } from './node-package.js';
 import {
   downloadPackages,
@@ -43,9 +43,6 @@ export async function cacheRoot(arch: Arch, options: DownloadOptions): Promise<s
 }
 
 async function store(arch: Arch, folder: string, options: DownloadOptions): Promise<void> {
-  mkdirSync(cacheFolder('roots'), { recursive: true });
-  const scratch = mkdtempSync(`${folder}-`);
-  const root = join(scratch, 'root');
   const wanted = {
     label: `programs for ${arch}`,
     architecture: ARCHITECTURES[arch].debian,
@@ -53,18 +50,12 @@ async function store(arch: Arch, folder: string, options: DownloadOptions): Prom
     find: (apt: PrivateApt) => findWithDependencies(apt, SUITE, PACKAGES),
     hint: `The lab needs Debian's packages ${PACKAGES.join(', ')} for a guest with ${arch}.`,
   };
-  try {
+  await storeFolder(folder, async (root, scratch) => {
     await downloadPackages(wanted, root, options);
     for (const name of LINKS) {
       mkdirSync(join(root, 'usr', name), { recursive: true });
       if (!existsSync(join(root, name))) symlinkSync(`usr/${name}`, join(root, name));
     }
     await downloadNode(arch, join(root, 'usr'), { ...options, scratch });
-    renameSync(root, folder);
-  } catch (error) {
-    // Another process might have stored the programs before this process.
-    if (!existsSync(folder)) throw error;
-  } finally {
-    rmSync(scratch, { recursive: true, force: true });
-  }
+  });
 }
