@@ -130,8 +130,9 @@ export class MessageInterrupts {
    *   and returns the number of available vectors.
    */
   #enable(vectors: number): number {
+    const { powered, countFirst } = this.#source;
+    if (!powered && (vectors > 0 || !countFirst)) fail('EINVAL', SET_IRQS);
     if (vectors === 0) fail('ERANGE', SET_IRQS);
-    if (!this.#source.powered) fail('EINVAL', SET_IRQS);
     const handles = this.#host.allocate(vectors, this.#sender, !this.#source.maskable);
     if (handles.length === 0) fail('ENOSPC', SET_IRQS);
     if (handles.length < vectors) {

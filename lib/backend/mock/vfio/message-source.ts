@@ -13,6 +13,12 @@ export interface MessageSource {
   readonly growable: boolean;
   /** Whether the host can mask a vector. */
   readonly maskable: boolean;
+  /**
+   * Whether the PCI core checks the number of vectors before the power state
+   * (__pci_enable_msix_range()). For MSI, the PCI core checks the power state first
+   * (__pci_enable_msi_range()).
+   */
+  readonly countFirst: boolean;
   /** Whether the function is in D0. The registers are writable only in D0. */
   readonly powered: boolean;
   /** Writes the message of a vector. */
@@ -48,6 +54,7 @@ export function msiSource(hardware: HardwareFunction, msi: Msi): MessageSource {
     vectors: msi.vectors,
     growable: false,
     maskable: msi.maskable,
+    countFirst: false,
     get powered() {
       return hardware.powerState === 0;
     },
@@ -94,6 +101,7 @@ export function msixSource(
     vectors: table.vectors,
     growable,
     maskable: true,
+    countFirst: true,
     get powered() {
       return hardware.powerState === 0;
     },
@@ -138,6 +146,7 @@ export function privateSource(
     vectors: entries,
     growable: true,
     maskable: true,
+    countFirst: true,
     get powered() {
       return hardware.powerState === 0;
     },

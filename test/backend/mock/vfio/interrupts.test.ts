@@ -1,4 +1,5 @@
 import test from 'ava';
+import { fileURLToPath } from 'node:url';
 import type { DeviceConnection, Eventfd } from '../../../../lib/contract/index.js';
 import { HostInterrupts } from '../../../../lib/backend/mock/machine/interrupts.js';
 import {
@@ -25,6 +26,8 @@ import {
   trigger,
 } from '../support.js';
 
+// This function has MSI, MSI-X and power management.
+const E1000E = fileURLToPath(new URL('../../../../../test/snapshot/e1000e.json', import.meta.url));
 const MSIX_CAPABILITY = {
   name: 'msix',
   offset: 0x40,
@@ -308,6 +311,13 @@ test('messages cannot be enabled in D3hot', (t) => {
   const device = open(t, 'mock:nvme');
   device.store(CONFIG, 0x64, 2, 3);
   fails(t, 'EINVAL', () => bind(device, MSIX, 0, [null]));
+});
+
+test('in D3hot the number 0 of vectors is ERANGE for MSI-X, and EINVAL for MSI', (t) => {
+  const device = open(t, `mock:${E1000E}`);
+  device.store(CONFIG, 0xcc, 2, 3);
+  fails(t, 'ERANGE', () => bind(device, MSIX, 0, []));
+  fails(t, 'EINVAL', () => bind(device, MSI, 0, []));
 });
 
 test('a reset keeps the configuration of SET_IRQS', (t) => {
