@@ -1,6 +1,6 @@
 import { parseAddress } from '../contract/names.js';
 import type { PciDevice } from '../index.js';
-import type * as pci from '../pci/index.js';
+import type * as pci from '../pci/namespace.js';
 import { printable } from '../printable.js';
 import { byteSize } from '../pci/listing/size.js';
 import { defineCommand } from './command.js';
@@ -49,7 +49,7 @@ export const command = defineCommand({
     if (options.hex && settings.length > 0)
       throw new UsageError('-x cannot be used with registers');
     if (options.hex && options.json) throw new UsageError('give either -x or --json');
-    const decoder = await import('../pci/index.js');
+    const decoder = await import('../pci/namespace.js');
     if (isDump(operands.device)) {
       const { address, config, sizes } = await readDump(operands.device, options.address);
       print(decoder, settings, options, {

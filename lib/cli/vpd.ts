@@ -1,5 +1,5 @@
 import type { PciDevice } from '../index.js';
-import type { VpdReader } from '../pci/index.js';
+import type { VpdReader } from '../pci/listing/index.js';
 
 const ADDRESS = 2;
 const DATA = 4;

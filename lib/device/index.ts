@@ -32,7 +32,7 @@ export type {
 export type { DeviceClock } from '../contract/clock.js';
 export type { WaitOptions } from '../contract/wait.js';
 export { VfioError, type VfioErrorFields } from '../errors.js';
-export * as pci from '../pci/index.js';
+export * as pci from '../pci/namespace.js';
 export { imsAdvertised } from '../pci/siov.js';
 export type {
   BridgeHeader,

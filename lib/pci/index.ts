@@ -24,15 +24,6 @@ export {
   type RomAddress,
 } from './header.js';
 export {
-  dumpConfig,
-  flagsOf,
-  listConfig,
-  type ListedCapability,
-  type Listing,
-  type VpdReader,
-} from './listing/index.js';
-export { type Access, type Change, parseSetting, SettingError } from './setpci/parse.js';
-export {
   type FieldsOf,
   type Register,
   type RegisterName,

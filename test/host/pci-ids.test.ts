@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { PciIds } from '../../lib/host/pci-ids.js';
+import { temporaryFolder } from '../native/helpers.js';
 
 const LIST = `# A few lines of the list
 1000  Old Vendor
@@ -60,6 +63,21 @@ test('the name of an unlisted id is null and not the name of the next entry', (t
 test('a subsystem with the same ids as its device gets the name of the device', (t) => {
   const own = { ...NVME, subsystemVendorId: 0x1b36, subsystemId: 0x0010 };
   t.is(new PciIds(LIST).names(own).subsystem, 'QEMU NVM Express Controller');
+});
+
+test('the file is read in UTF-8, and a section can be long', (t) => {
+  const devices = Array.from(
+    { length: 3000 },
+    (_, id) => `\t${(0x1000 + id).toString(16)}  Prüfgerät ${id}\n`,
+  );
+  const path = join(temporaryFolder(), 'pci.ids');
+  writeFileSync(path, `1b36  Hersteller für Geräte\n${devices.join('')}1b37  Next Vendor\n`);
+  const ids = PciIds.ofSystem([path]);
+  const names = ids.names({ ...NVME, deviceId: 0x1000 + 2999 });
+  t.is(names.vendor, 'Hersteller für Geräte');
+  t.is(names.device, 'Prüfgerät 2999');
+  t.is(ids.names({ ...NVME, deviceId: 0x1000 + 3000 }).device, null);
+  t.is(ids.vendor(0x1b37), 'Next Vendor');
 });
 
 test('if no list of PCI ids is installed, all names are null', (t) => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { listConfig } from '../../lib/pci/index.js';
+import { listConfig } from '../../lib/pci/listing/index.js';
 import { image, list } from './image.js';
 
 const VENDOR = [0x00, [0x34, 0x12, 0x78, 0x56]] as const;

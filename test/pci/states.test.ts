@@ -3,7 +3,8 @@
 // VFIO_FUZZ_SEED to the seed that the run printed.
 import test from 'ava';
 import fc from 'fast-check';
-import { capabilityName, listConfig, registerOffset, REGISTERS } from '../../lib/pci/index.js';
+import { capabilityName, registerOffset, REGISTERS } from '../../lib/pci/index.js';
+import { listConfig } from '../../lib/pci/listing/index.js';
 import { FULL } from '../full.js';
 import { image, list } from './image.js';
 import { bodyOf } from './lspci/bodies.js';

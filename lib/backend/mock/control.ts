@@ -6,7 +6,7 @@ import type { CommandFaults } from './hardware/command-faults.js';
 import type { DeviceFaults, DmaDirection } from './hardware/device-faults.js';
 import type { DeviceModel } from './hardware/model.js';
 import type { FaultCount } from './machine/fault-list.js';
-import { nvme } from './models/nvme/index.js';
+import { registry } from './models/registry.js';
 import type { FaultKind } from './machine/faults.js';
 import { defaultInterruptLimits, HANDLES } from './machine/interrupts.js';
 import { defaultLimits } from './machine/limits.js';
@@ -168,7 +168,7 @@ export class MockControl {
    */
   get nvme(): CommandFaults {
     const { model, faults } = this.#function;
-    if (model === nvme) return faults.commands;
+    if (model === registry.find('nvme')?.model) return faults.commands;
     throw new TypeError(`the model '${model.name}' is not an NVMe controller`);
   }
 

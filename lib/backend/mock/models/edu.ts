@@ -1,4 +1,5 @@
 import { defineModel } from './define.js';
+import { IDENTITIES } from './identities.js';
 import { defineRegisters } from '../../../registers/index.js';
 import { modelRegisters } from '../hardware/model-registers.js';
 import type { DeviceHost, DeviceLogic, Register } from '../hardware/model.js';
@@ -25,12 +26,7 @@ const DMA_MASK = 0xffff_ffffn;
 export const edu = defineModel({
   name: 'edu',
   shape: {
-    vendorId: 0x1234,
-    deviceId: 0x11e8,
-    subsystemVendorId: 0x1af4,
-    subsystemId: 0x1100,
-    classCode: 0x00ff00,
-    revision: 0x10,
+    ...IDENTITIES.edu,
     interruptPin: 1,
     bars: [{ index: 0, size: 0x100000, bits: 32, widths: [4, 8], elsewhere: 0xff }],
     capabilities: [{ name: 'msi', offset: 0x40, vectors: 1 }],

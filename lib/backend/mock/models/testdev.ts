@@ -1,4 +1,5 @@
 import { defineModel } from './define.js';
+import { IDENTITIES } from './identities.js';
 import type { DeviceLogic, NarrowRegister } from '../hardware/model.js';
 
 /** The BARs. `watched` is the offset of the first byte that a test can watch. */
@@ -32,11 +33,7 @@ const READABLE = 48;
 export const testdev = defineModel({
   name: 'testdev',
   shape: {
-    vendorId: 0x1b36,
-    deviceId: 0x0005,
-    subsystemVendorId: 0x1af4,
-    subsystemId: 0x1100,
-    classCode: 0x00ff00,
+    ...IDENTITIES.testdev,
     bars: [
       { index: MEMORY.bar, size: 2 * MEMORY.watched, split: 1 },
       { index: PORTS.bar, size: 2 * PORTS.watched, kind: 'io', split: 1 },

@@ -1,4 +1,5 @@
 import { defineModel } from '../define.js';
+import { IDENTITIES } from '../identities.js';
 import { QUEUES, VECTORS } from './capabilities.js';
 import { Dsa } from './device.js';
 import {
@@ -24,10 +25,7 @@ IMS_SUPPORTED[0x14 - 10] = 1;
 export const dsa = defineModel({
   name: 'dsa',
   shape: {
-    vendorId: 0x8086,
-    deviceId: 0x0b25,
-    subsystemVendorId: 0x8086,
-    classCode: 0x088000,
+    ...IDENTITIES.dsa,
     bars: [
       { index: 0, size: 0x10000, bits: 64 },
       { index: 2, size: QUEUES * PORTALS_PER_WQ * IDXD_PORTAL_SIZE, bits: 64 },

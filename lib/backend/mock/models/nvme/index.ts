@@ -1,4 +1,5 @@
 import { defineModel } from '../define.js';
+import { IDENTITIES } from '../identities.js';
 import { Controller, type ControllerHost } from './controller.js';
 import { MSIX_VECTORS } from './limits.js';
 
@@ -10,12 +11,7 @@ import { MSIX_VECTORS } from './limits.js';
 export const nvme = defineModel({
   name: 'nvme',
   shape: {
-    vendorId: 0x1b36,
-    deviceId: 0x0010,
-    subsystemVendorId: 0x1af4,
-    subsystemId: 0x1100,
-    classCode: 0x010802,
-    revision: 0x02,
+    ...IDENTITIES.nvme,
     interruptPin: 1,
     bars: [{ index: 0, size: 0x4000, bits: 64 }],
     capabilities: [

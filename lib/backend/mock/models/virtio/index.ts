@@ -1,5 +1,6 @@
 import type { CapabilityShape } from '../../hardware/model.js';
 import { defineModel } from '../define.js';
+import { IDENTITIES } from '../identities.js';
 import { VirtioBlock } from './device.js';
 import * as virtio from './registers.js';
 
@@ -21,12 +22,7 @@ function structure(at: number, type: number, offset: number, more: number[] = []
 export const virtioBlk = defineModel({
   name: 'virtio-blk',
   shape: {
-    vendorId: 0x1af4,
-    deviceId: 0x1042,
-    subsystemVendorId: 0x1af4,
-    subsystemId: 0x1100,
-    classCode: 0x010000,
-    revision: 1,
+    ...IDENTITIES['virtio-blk'],
     interruptPin: 1,
     bars: [
       { index: 1, size: 0x1000, bits: 32 },

@@ -1,4 +1,5 @@
 import { defineModel } from '../define.js';
+import { IDENTITIES } from '../identities.js';
 import type { BarShape, DeviceHost, DeviceLogic, SourceRegisters } from '../../hardware/model.js';
 import { IRREGULAR_BAR, IrregularWlan } from './irregular.js';
 import { REGULAR_BAR, REGULAR_SOURCES, RegularWlan } from './regular.js';
@@ -10,7 +11,12 @@ import { REGULAR_BAR, REGULAR_SOURCES, RegularWlan } from './regular.js';
  * unchanged. If the driver has written a wrong message, the interrupt is lost.
  */
 export const wlan = {
-  ...defineLayout(REGULAR_BAR, 0x574c, (host) => new RegularWlan(host), REGULAR_SOURCES),
+  ...defineLayout(
+    REGULAR_BAR,
+    IDENTITIES.wlan.deviceId,
+    (host) => new RegularWlan(host),
+    REGULAR_SOURCES,
+  ),
   layouts: { irregular: defineLayout(IRREGULAR_BAR, 0x574d, (host) => new IrregularWlan(host)) },
 };
 
@@ -23,11 +29,8 @@ function defineLayout(
   return defineModel({
     name: 'wlan',
     shape: {
-      vendorId: 0x1234,
+      ...IDENTITIES.wlan,
       deviceId,
-      subsystemVendorId: 0x1af4,
-      subsystemId: 0x1100,
-      classCode: 0x028000,
       interruptPin: 1,
       bars: [bar],
       capabilities: [
