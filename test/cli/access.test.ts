@@ -1,12 +1,12 @@
 // Tests `vfio peek` and `vfio poke`.
 import test from 'ava';
-import { vfio } from './vfio.js';
+import { vfioHere } from './in-process.js';
 
 test('peek prints one register as a number and several registers in rows', async (t) => {
   const [one, many, wide] = await Promise.all([
-    vfio(['peek', 'mock:edu', 'bar0', '0']),
-    vfio(['peek', 'mock:nvme', 'config', '0', '--count', '3', '-w', '2']),
-    vfio(['peek', 'mock:nvme', 'bar0', '0', '-w', '8', '-n', '3']),
+    vfioHere(['peek', 'mock:edu', 'bar0', '0']),
+    vfioHere(['peek', 'mock:nvme', 'config', '0', '--count', '3', '-w', '2']),
+    vfioHere(['peek', 'mock:nvme', 'bar0', '0', '-w', '8', '-n', '3']),
   ]);
   t.deepEqual(one, { code: 0, stdout: 'bar0+0x0000: 010000ed\n', stderr: '' });
   t.is(many.stdout, 'config+0x0000: 1b36 0010 0103\n');
@@ -15,8 +15,8 @@ test('peek prints one register as a number and several registers in rows', async
 
 test('peek --json prints values above 2^53 as strings', async (t) => {
   const [read, wrote] = await Promise.all([
-    vfio(['peek', 'mock:nvme', 'bar0', '0', '--width', '8', '--json']),
-    vfio(['poke', 'mock:edu', 'bar0', '0x4', '0x12345678', '--read', '--json']),
+    vfioHere(['peek', 'mock:nvme', 'bar0', '0', '--width', '8', '--json']),
+    vfioHere(['poke', 'mock:edu', 'bar0', '0x4', '0x12345678', '--read', '--json']),
   ]);
   t.deepEqual(JSON.parse(read.stdout), {
     device: 'mock:nvme',
@@ -34,7 +34,7 @@ test('peek --json prints values above 2^53 as strings', async (t) => {
 });
 
 test('poke writes several values to consecutive registers', async (t) => {
-  const { code, stdout } = await vfio([
+  const { code, stdout } = await vfioHere([
     'poke',
     'mock:edu',
     'bar0',
@@ -99,7 +99,7 @@ const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
 ];
 
 test('peek and poke refuse an access that would fault, before the first access', async (t) => {
-  const outcomes = await Promise.all(REFUSED.map(([, ...args]) => vfio(args)));
+  const outcomes = await Promise.all(REFUSED.map(([, ...args]) => vfioHere(args)));
   outcomes.forEach(({ code, stdout, stderr }, i) => {
     const [says, ...args] = REFUSED[i] ?? [''];
     t.deepEqual([code, stdout], [2, ''], args.join(' '));

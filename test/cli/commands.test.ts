@@ -2,6 +2,7 @@
 // a device.
 import { once } from 'node:events';
 import test from 'ava';
+import { vfioHere } from './in-process.js';
 import { finish, startVfio, vfio } from './vfio.js';
 
 interface Info {
@@ -26,7 +27,7 @@ test('`vfio info` prints regions, interrupts, features, DMA, resets and capabili
 });
 
 test('`vfio info --json` describes a mock device that emulates an older kernel', async (t) => {
-  const { stdout } = await vfio(['info', 'mock:nvme?kernel=6.1', '--json']);
+  const { stdout } = await vfioHere(['info', 'mock:nvme?kernel=6.1', '--json']);
   const info = JSON.parse(stdout) as Info;
   t.is(info.device, 'mock:nvme?kernel=6.1');
   t.deepEqual(
@@ -84,7 +85,7 @@ const OPENING = [['info'], ['peek', 'bar0', '0'], ['watch'], ['repl'], ['demo'],
 
 test('a command with a missing device prints a one-line error and a hint, and exits with code 1', async (t) => {
   const outcomes = await Promise.all(
-    OPENING.map(([name, ...rest]) => vfio([name, 'mock:nothing', ...rest])),
+    OPENING.map(([name, ...rest]) => vfioHere([name, 'mock:nothing', ...rest])),
   );
   for (const { code, stdout, stderr } of outcomes) {
     t.deepEqual([code, stdout], [1, '']);
@@ -94,7 +95,7 @@ test('a command with a missing device prints a one-line error and a hint, and ex
 
 test('a malformed device name gives an error with a hint', async (t) => {
   const names = ['', 'nvme', '/dev/vfio/1', 'mock:nvme?kernel=1', '00:00.0.0', 'constructor'];
-  const outcomes = await Promise.all(names.map((name) => vfio(['info', name])));
+  const outcomes = await Promise.all(names.map((name) => vfioHere(['info', name])));
   outcomes.forEach(({ code, stdout, stderr }, i) => {
     t.deepEqual([code, stdout], [1, ''], names[i]);
     t.regex(stderr, /^vfio: E(NODEV|INVAL): .+\n.+\n$/, names[i]);
@@ -102,7 +103,7 @@ test('a malformed device name gives an error with a hint', async (t) => {
 });
 
 test('an option with a wrong size gives a one-line error', async (t) => {
-  const { code, stdout, stderr } = await vfio(['doctor', '--memory', '64k']);
+  const { code, stdout, stderr } = await vfioHere(['doctor', '--memory', '64k']);
   t.deepEqual([code, stdout], [2, '']);
   t.is(stderr, "vfio: --memory must be a number such as 4096, 0x1000 or 64M, not '64k'\n");
 });
@@ -123,7 +124,7 @@ test('without the addon, a real device gives a one-line error, and a mock device
 
 test('bind, release, vfs and doctor refuse mock devices', async (t) => {
   const outcomes = await Promise.all(
-    ['bind', 'release', 'vfs', 'doctor'].map((name) => vfio([name, 'mock:edu'])),
+    ['bind', 'release', 'vfs', 'doctor'].map((name) => vfioHere([name, 'mock:edu'])),
   );
   for (const { code, stdout, stderr } of outcomes) {
     t.deepEqual([code, stdout], [2, '']);

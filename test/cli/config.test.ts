@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { finish, type Outcome, startVfio, vfio } from './vfio.js';
+import { vfioHere } from './in-process.js';
+import { finish, type Outcome, startVfio } from './vfio.js';
 
 test('`vfio config` prints decoded registers and the sizes of regions', async (t) => {
-  const { code, stdout } = await vfio(['config', 'mock:nvme']);
+  const { code, stdout } = await vfioHere(['config', 'mock:nvme']);
   t.is(code, 0);
   t.regex(stdout, /^mock:nvme 0108: 1b36:0010 \(rev 02\) \(prog-if 02\)$/m);
   t.regex(stdout, /^\tControl: I\/O\+ Mem\+ BusMaster- /m);
@@ -14,7 +15,7 @@ test('`vfio config` prints decoded registers and the sizes of regions', async (t
 });
 
 test('`vfio config --json` prints the flags of each capability', async (t) => {
-  const { stdout } = await vfio(['config', 'mock:nvme', '--json']);
+  const { stdout } = await vfioHere(['config', 'mock:nvme', '--json']);
   const { header, capabilities } = JSON.parse(stdout) as {
     header: { vendorId: number };
     capabilities: { name: string; flags: Record<string, boolean> }[];
@@ -42,7 +43,7 @@ async function ofSnapshot(edit: (card: string) => string, ...args: string[]): Pr
   const file = join(folder, 'card.json');
   await finish(startVfio(['snapshot', 'mock:vpd-card', file], { NODE_OPTIONS }));
   writeFileSync(file, edit(readFileSync(file, 'utf8')));
-  const outcome = await vfio(['config', `mock:${file}`, ...args]);
+  const outcome = await vfioHere(['config', `mock:${file}`, ...args]);
   rmSync(folder, { recursive: true });
   return outcome;
 }
@@ -63,13 +64,13 @@ test('`vfio config` reports a capability list that contains a loop', async (t) =
 });
 
 test('`vfio config -x` prints a dump that lspci can read', async (t) => {
-  const { stdout } = await vfio(['config', 'mock:edu', '-x']);
+  const { stdout } = await vfioHere(['config', 'mock:edu', '-x']);
   t.regex(stdout, /^00:00\.0 mock:edu\n00: 34 12 e8 11 /);
 });
 
 test('`vfio config` reads and sets registers, and prints the new value', async (t) => {
   const args = ['config', 'mock:nvme', 'command.bus_master=1', 'COMMAND', 'vendor_id=1234'];
-  const { code, stdout } = await vfio(args);
+  const { code, stdout } = await vfioHere(args);
   t.is(code, 0);
   t.deepEqual(stdout.trimEnd().split('\n'), [
     'command.bus_master: 0103 -> 0107',
@@ -79,7 +80,7 @@ test('`vfio config` reads and sets registers, and prints the new value', async (
 });
 
 test('if the last setting is wrong, `vfio config` writes none of the settings', async (t) => {
-  const { code, stdout, stderr } = await vfio(['config', 'mock:nvme', 'COMMAND=7', 'FOO=1']);
+  const { code, stdout, stderr } = await vfioHere(['config', 'mock:nvme', 'COMMAND=7', 'FOO=1']);
   t.is(code, 2);
   t.is(stdout, '');
   t.regex(stderr, /^vfio: unknown register 'FOO': .*\n$/);

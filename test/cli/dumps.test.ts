@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { openDeviceSync } from '../../lib/mock.js';
-import { finish, startVfio, vfio } from './vfio.js';
+import { vfioHere } from './in-process.js';
+import { finish, startVfio } from './vfio.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vfio-dumps-'));
 const fileOf = (name: string, text: string) => {
@@ -14,7 +15,7 @@ const fileOf = (name: string, text: string) => {
 };
 
 test('a dump of `vfio config -x` gives the same listing as the device', async (t) => {
-  const { stdout: dump } = await vfio(['config', 'mock:nvme', '-x']);
+  const { stdout: dump } = await vfioHere(['config', 'mock:nvme', '-x']);
   const file = fileOf('nvme.txt', dump);
   const bare = (text: string) =>
     text
@@ -22,14 +23,14 @@ test('a dump of `vfio config -x` gives the same listing as the device', async (t
       .slice(1)
       .map((line) => line.replace(/ \[size=\w+\]$/, ''));
   const [device, listed] = await Promise.all([
-    vfio(['config', 'mock:nvme']),
-    vfio(['config', file]),
+    vfioHere(['config', 'mock:nvme']),
+    vfioHere(['config', file]),
   ]);
   t.deepEqual(bare(listed.stdout), bare(device.stdout));
   t.regex(listed.stdout, /^0000:00:00\.0 0108: 1b36:0010/);
-  const registers = await vfio(['config', file, 'vendor_id', 'CAP_MSIX+2.w']);
+  const registers = await vfioHere(['config', file, 'vendor_id', 'CAP_MSIX+2.w']);
   t.is(registers.stdout, 'vendor_id = 1b36\nCAP_MSIX+2.w = 0040\n');
-  const write = await vfio(['config', file, 'COMMAND=6']);
+  const write = await vfioHere(['config', file, 'COMMAND=6']);
   t.is(write.code, 2);
   t.regex(write.stderr, /a dump cannot be changed/);
 });
@@ -46,19 +47,19 @@ const SEVERAL = `01:00.0 Ethernet controller: one\n${REGION}${ROWS('d3 10')}\n00
 
 test('a dump of several functions needs an address', async (t) => {
   const file = fileOf('several.txt', SEVERAL);
-  const { code, stderr } = await vfio(['config', file]);
+  const { code, stderr } = await vfioHere(['config', file]);
   t.is(code, 2);
   t.regex(
     stderr,
     /contains 2 functions; choose with --address an address: 0000:01:00\.0, 0001:02:03\.1/,
   );
-  const one = await vfio(['config', file, '--address', '01:00.0', 'device_id']);
+  const one = await vfioHere(['config', file, '--address', '01:00.0', 'device_id']);
   t.is(one.stdout, 'device_id = 10d3\n');
-  const two = await vfio(['config', file, '--address', '0001:02:03.1', 'device_id']);
+  const two = await vfioHere(['config', file, '--address', '0001:02:03.1', 'device_id']);
   t.is(two.stdout, 'device_id = 10d4\n');
-  const none = await vfio(['config', file, '--address', '05:00.0']);
+  const none = await vfioHere(['config', file, '--address', '05:00.0']);
   t.regex(none.stderr, /does not contain the function 0000:05:00\.0: 0000:01:00\.0, /);
-  const wrong = await vfio(['config', file, '--address', 'x']);
+  const wrong = await vfioHere(['config', file, '--address', 'x']);
   t.regex(wrong.stderr, /--address must be like 01:00\.0/);
 });
 
@@ -70,14 +71,14 @@ test('`vfio config -` reads a dump from standard input, with the sizes of lspci 
 });
 
 test('a file without a dump is refused', async (t) => {
-  const empty = await vfio(['config', fileOf('empty.txt', 'hello\n')]);
+  const empty = await vfioHere(['config', fileOf('empty.txt', 'hello\n')]);
   t.is(empty.code, 2);
   t.regex(empty.stderr, /contains no output of 'lspci -xxxx'/);
-  const json = await vfio(['config', fileOf('card.json', '{}')]);
+  const json = await vfioHere(['config', fileOf('card.json', '{}')]);
   t.regex(json.stderr, /a snapshot is opened as mock:/);
-  const missing = await vfio(['config', join(folder, 'missing.txt')]);
+  const missing = await vfioHere(['config', join(folder, 'missing.txt')]);
   t.regex(missing.stderr, /ENOENT/);
-  const device = await vfio(['config', 'mock:nvme', '--address', '01:00.0']);
+  const device = await vfioHere(['config', 'mock:nvme', '--address', '01:00.0']);
   t.regex(device.stderr, /--address needs a file/);
 });
 

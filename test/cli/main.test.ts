@@ -1,6 +1,7 @@
 import test from 'ava';
 import { COMMANDS, loadCommand } from '../../lib/cli/commands.js';
 import { help } from '../../lib/cli/help.js';
+import { vfioHere } from './in-process.js';
 import { vfio } from './vfio.js';
 
 test('the help of every command contains an example of that command', async (t) => {
@@ -36,7 +37,7 @@ test('a command with the option --help prints its help and does not run', async 
 
 test('an unknown option gives a one-line error and exit code 2', async (t) => {
   for (const name of Object.keys(COMMANDS)) {
-    const { code, stderr } = await vfio([name, '--no-such-option']);
+    const { code, stderr } = await vfioHere([name, '--no-such-option']);
     t.is(code, 2, name);
     t.regex(stderr, /^vfio: .*--no-such-option.*\n$/, name);
   }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { root } from '../rooms.js';
+import { vfioHere } from './in-process.js';
 import { vfio } from './vfio.js';
 
 const NVME = join(root, 'examples/nvme.registers.json');
@@ -14,9 +15,9 @@ test.after.always(() => {
 
 test('peek prints the fields of a register', async (t) => {
   const [text, json, array] = await Promise.all([
-    vfio(['peek', 'mock:nvme', 'bar0.vs', '--registers', NVME]),
-    vfio(['peek', 'mock:nvme', 'bar0.vs', '--registers', NVME, '--json']),
-    vfio(['peek', 'mock:nvme', 'bar0.sqtdbl[1]', '--registers', NVME]),
+    vfioHere(['peek', 'mock:nvme', 'bar0.vs', '--registers', NVME]),
+    vfioHere(['peek', 'mock:nvme', 'bar0.vs', '--registers', NVME, '--json']),
+    vfioHere(['peek', 'mock:nvme', 'bar0.sqtdbl[1]', '--registers', NVME]),
   ]);
   t.deepEqual(text, {
     code: 0,
@@ -38,9 +39,18 @@ test('peek prints the fields of a register', async (t) => {
 
 test('poke writes a number, or replaces fields', async (t) => {
   const [number, fields, bell] = await Promise.all([
-    vfio(['poke', 'mock:nvme', 'bar0.aqa', '0x1f001f', '--read', '--registers', NVME]),
-    vfio(['poke', 'mock:nvme', 'bar0.cc', 'iosqes=6', 'iocqes=4', '--registers', NVME, '--json']),
-    vfio(['poke', 'mock:nvme', 'bar0.sqtdbl[0]', '0', '--registers', NVME]),
+    vfioHere(['poke', 'mock:nvme', 'bar0.aqa', '0x1f001f', '--read', '--registers', NVME]),
+    vfioHere([
+      'poke',
+      'mock:nvme',
+      'bar0.cc',
+      'iosqes=6',
+      'iocqes=4',
+      '--registers',
+      NVME,
+      '--json',
+    ]),
+    vfioHere(['poke', 'mock:nvme', 'bar0.sqtdbl[0]', '0', '--registers', NVME]),
   ]);
   t.is(number.stdout, 'bar0.aqa: 001f001f -> 001f001f\n');
   t.deepEqual(JSON.parse(fields.stdout), {
@@ -67,11 +77,11 @@ const REFUSED: readonly (readonly [says: string, ...args: string[]])[] = [
 
 test('a wrong name, field or value is refused before the device is opened', async (t) => {
   const outcomes = REFUSED.map(async ([says, ...args]) => {
-    const { code, stdout, stderr } = await vfio([...args, '--registers', NVME]);
+    const { code, stdout, stderr } = await vfioHere([...args, '--registers', NVME]);
     t.deepEqual([code, stdout, stderr.includes(says)], [2, '', true], stderr);
   });
   await Promise.all(outcomes);
-  const none = await vfio(['peek', 'mock:nvme', 'bar0.cc']);
+  const none = await vfioHere(['peek', 'mock:nvme', 'bar0.cc']);
   t.is(none.stderr, "vfio: give --registers <file> to use the name 'bar0.cc'\n");
 });
 
@@ -85,17 +95,17 @@ test('import makes a file that --registers reads', async (t) => {
       <register><name>ODD</name><size>24</size><addressOffset>4</addressOffset></register>
     </registers></peripheral></peripherals></device>`,
   );
-  const made = await vfio(['registers', 'import', svd, '-o', json]);
+  const made = await vfioHere(['registers', 'import', svd, '-o', json]);
   t.deepEqual([made.code, made.stdout], [0, '']);
   t.is(made.stderr, 'vfio: ODD is left out: the width of register odd must be one of 1, 2, 4, 8\n');
-  const peeked = await vfio(['peek', 'mock:edu', 'bar0.id', '--registers', json]);
+  const peeked = await vfioHere(['peek', 'mock:edu', 'bar0.id', '--registers', json]);
   t.is(peeked.stdout, 'bar0.id: 010000ed\n  major  1\n');
-  const again = await vfio(['registers', 'import', svd, '-o', json]);
+  const again = await vfioHere(['registers', 'import', svd, '-o', json]);
   t.is(again.code, 1);
   t.regex(again.stderr, /EEXIST/);
-  const printed = await vfio(['registers', 'import', svd]);
+  const printed = await vfioHere(['registers', 'import', svd]);
   t.is(printed.stdout, readFileSync(json, 'utf8'));
-  t.is((await vfio(['registers', 'export', svd])).code, 2);
+  t.is((await vfioHere(['registers', 'export', svd])).code, 2);
 });
 
 test('run names the registers and the changed fields', async (t) => {

@@ -12,7 +12,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { openDeviceSync } from 'vfio';
-import { vfio } from '../../cli/vfio.js';
+import { vfioHere } from '../../cli/in-process.js';
 
 const ADDRESS = process.env.VFIO_LAB_VIRTIO_RNG_PCI ?? '';
 /** The function's address without the PCI domain. */
@@ -29,7 +29,7 @@ interface Told {
 }
 
 async function told(...args: string[]): Promise<Told> {
-  const { code, stdout, stderr } = await vfio([...args, '--json']);
+  const { code, stdout, stderr } = await vfioHere([...args, '--json']);
   if (code !== 0) throw new Error(stderr);
   return JSON.parse(stdout) as Told;
 }
@@ -45,7 +45,7 @@ test.serial(
 );
 
 test.serial('after vfio bind --owner, the named user can open the device', async (t) => {
-  const planned = await vfio(['bind', SHORT, '--owner', String(NOBODY), '--dry-run']);
+  const planned = await vfioHere(['bind', SHORT, '--owner', String(NOBODY), '--dry-run']);
   t.regex(
     planned.stdout,
     /^# .*: virtio-pci -> vfio-pci\necho vfio-pci > [^]*\nchown 65534 \/dev\/vfio\/\d+\n$/,
@@ -77,7 +77,7 @@ test.serial('after vfio bind --owner, the named user can open the device', async
 test.serial('vfio release refuses a device that a program has open', async (t) => {
   const device = openDeviceSync(ADDRESS);
   try {
-    const { code, stderr } = await vfio(['release', SHORT]);
+    const { code, stderr } = await vfioHere(['release', SHORT]);
     t.is(code, 1);
     t.regex(stderr, new RegExp(`^vfio: EBUSY: in use: open in .*${process.pid}.*\\n.+\\n$`));
     t.is(driver(), 'vfio-pci');
@@ -95,7 +95,7 @@ test.serial('vfio release binds the function to its former driver again', async 
 test.serial(
   'opening a function with another driver fails, and the hint states how to bind the function',
   async (t) => {
-    const { code, stderr } = await vfio(['info', SHORT]);
+    const { code, stderr } = await vfioHere(['info', SHORT]);
     t.is(code, 1);
     t.regex(stderr, new RegExp(`\\n.*vfio bind ${ADDRESS}`));
   },
@@ -110,9 +110,9 @@ test.serial(
     const share = shares.find((path) => existsSync(join(path, 'mount_tag'))) ?? '';
     const name = basename(dirname(realpathSync(share)));
     const use = `the share of ${basename(share)} is mounted on /host in init (1)`;
-    const planned = await vfio(['bind', name, '--dry-run']);
+    const planned = await vfioHere(['bind', name, '--dry-run']);
     t.deepEqual([planned.code, planned.stdout.split('\n')[0]], [0, `# in use: ${use}`]);
-    const { code, stderr } = await vfio(['bind', name]);
+    const { code, stderr } = await vfioHere(['bind', name]);
     t.is(code, 1);
     t.true(stderr.startsWith(`vfio: EBUSY: in use: ${use}`), stderr);
   },

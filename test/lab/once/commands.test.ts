@@ -1,7 +1,7 @@
 // Tests the command line on real functions.
 import test from 'ava';
 import { openDeviceSync } from 'vfio';
-import { vfio } from '../../cli/vfio.js';
+import { vfioHere } from '../../cli/in-process.js';
 import { differences } from '../../pci/lspci/compare.js';
 import { askLspci, toDump } from '../../pci/lspci/dump.js';
 import { FOLLOWED, LSPCI_VERSION } from '../../pci/lspci/program.js';
@@ -12,14 +12,14 @@ const EDU = process.env.VFIO_LAB_EDU ?? '';
 
 test('commands accept a short address and vendor:device as the name of a function', async (t) => {
   const outcomes = await Promise.all(
-    [EDU.replace('0000:', ''), '1234:11e8'].map((name) => vfio(['doctor', name, '--json'])),
+    [EDU.replace('0000:', ''), '1234:11e8'].map((name) => vfioHere(['doctor', name, '--json'])),
   );
   for (const { code, stdout, stderr } of outcomes) {
     t.is(code, 0, stderr + stdout);
     t.true((JSON.parse(stdout) as { ready: boolean }).ready);
   }
   t.is(outcomes[0]?.stdout, outcomes[1]?.stdout);
-  const { stdout } = await vfio(['peek', '1234:11e8', 'bar0', '0']);
+  const { stdout } = await vfioHere(['peek', '1234:11e8', 'bar0', '0']);
   t.is(stdout, 'bar0+0x0000: 010000ed\n');
 });
 
@@ -40,6 +40,10 @@ test('vfio config decodes configuration space as lspci does', (t) => {
     const config = device.config.read(0, device.config.size);
     device.close();
     const seen = askLspci(toDump(name, config));
-    t.deepEqual(differences(config, seen ?? '', LSPCI_VERSION.startsWith(`${FOLLOWED}.`)), [], name);
+    t.deepEqual(
+      differences(config, seen ?? '', LSPCI_VERSION.startsWith(`${FOLLOWED}.`)),
+      [],
+      name,
+    );
   }
 });

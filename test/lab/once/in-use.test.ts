@@ -16,7 +16,7 @@ import {
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
-import { vfio } from '../../cli/vfio.js';
+import { vfioHere } from '../../cli/in-process.js';
 
 const NVME = process.env.VFIO_LAB_NVME ?? '';
 const NIC = process.env.VFIO_LAB_E1000E ?? '';
@@ -38,7 +38,7 @@ const run = (program: string, ...args: string[]) => execFileSync(program, args, 
 /** Runs a command that must refuse a function. Returns the uses that the error names. */
 async function refusal(name: string, command = 'bind'): Promise<string> {
   const before = driver(name);
-  const { code, stderr } = await vfio([command, name]);
+  const { code, stderr } = await vfioHere([command, name]);
   if (code !== 1 || driver(name) !== before) throw new Error(`exit code ${code}: ${stderr}`);
   return /^vfio: EBUSY: in use: (.*) 'IOMMU group \d+'\n/.exec(stderr)?.[1] ?? stderr;
 }
@@ -48,7 +48,7 @@ async function refusal(name: string, command = 'bind'): Promise<string> {
  * name in a folder.
  */
 async function release(name: string, folder: string, wanted: RegExp): Promise<string> {
-  const { code, stderr } = await vfio(['release', name]);
+  const { code, stderr } = await vfioHere(['release', name]);
   if (code !== 0) throw new Error(stderr);
   for (let turn = 0; turn < 300; turn++) {
     const names = existsSync(folder) ? readdirSync(folder) : [];
@@ -79,7 +79,7 @@ test.serial(
   'vfio release fails if vfio-pci has the ids of the function, and succeeds after remove_id',
   async (t) => {
     writeFileSync('/sys/bus/pci/drivers/vfio-pci/new_id', '1234 11e8');
-    const { code, stderr } = await vfio(['release', EDU]);
+    const { code, stderr } = await vfioHere(['release', EDU]);
     t.is(code, 1);
     t.regex(
       stderr,
@@ -88,9 +88,9 @@ test.serial(
     t.is(driver(EDU), 'vfio-pci');
     const fix = /'(echo 1234 11e8 > [^']*remove_id)'/.exec(stderr)?.[1] ?? 'false';
     run('sh', '-c', fix);
-    const released = await vfio(['release', EDU]);
+    const released = await vfioHere(['release', EDU]);
     t.is(released.stdout, `${EDU}: vfio-pci -> no driver\n`);
-    t.is((await vfio(['bind', EDU])).code, 0);
+    t.is((await vfioHere(['bind', EDU])).code, 0);
   },
 );
 
@@ -127,7 +127,7 @@ withMapper('a disk is in use while a device-mapper device on the disk is open', 
 });
 
 withDisk('vfio bind binds a disk that is not in use', async (t) => {
-  const { code, stdout } = await vfio(['bind', NVME]);
+  const { code, stdout } = await vfioHere(['bind', NVME]);
   t.deepEqual([code, stdout], [0, `${NVME}: nvme -> vfio-pci\n`]);
 });
 
@@ -154,7 +154,7 @@ withNic('a network interface is in use while it is up, in any network namespace'
   t.regex(await refusal(NIC), /^the network interface of .* is in another network namespace/);
   run('nsenter', '-t', String(hidden.pid), '-n', 'ip', 'link', 'set', name, 'netns', '1');
   await end(hidden);
-  t.is((await vfio(['bind', NIC])).code, 0);
+  t.is((await vfioHere(['bind', NIC])).code, 0);
 });
 
 const physical = readdirSync('/sys/bus/pci/devices').find((name) => {
@@ -174,11 +174,11 @@ withVirtual('a physical function keeps its driver while it has virtual functions
   t.is(readFileSync(virtual, 'utf8').trim(), '2');
   writeFileSync(virtual, '0');
 
-  t.is((await vfio(['bind', name])).code, 0);
+  t.is((await vfioHere(['bind', name])).code, 0);
   writeFileSync('/sys/module/vfio_pci/parameters/enable_sriov', 'Y');
   writeFileSync(virtual, '2');
   t.regex(await refusal(name, 'release'), refused);
   t.is(readFileSync(virtual, 'utf8').trim(), '2');
   writeFileSync(virtual, '0');
-  t.is((await vfio(['release', name])).code, 0);
+  t.is((await vfioHere(['release', name])).code, 0);
 });

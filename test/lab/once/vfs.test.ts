@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { openDevice, VfioError } from 'vfio';
-import { vfio } from '../../cli/vfio.js';
+import { vfioHere } from '../../cli/in-process.js';
 
 const TOKEN = '8f1d2c3b-4a59-4687-9786-a5b4c3d2e1f0';
 const OTHER = '00000000-0000-4000-8000-000000000001';
@@ -26,14 +26,14 @@ const file = (name: string) => `/sys/bus/pci/devices/${PF}/${name}`;
 const count = () => Number(readFileSync(file('sriov_numvfs'), 'utf8'));
 
 async function succeed(t: ExecutionContext, ...args: string[]): Promise<Listed> {
-  const { code, stdout, stderr } = await vfio(['vfs', PF, ...args, '--json']);
+  const { code, stdout, stderr } = await vfioHere(['vfs', PF, ...args, '--json']);
   t.deepEqual([code, stderr], [0, '']);
   return JSON.parse(stdout) as Listed;
 }
 
 async function refusal(...args: string[]): Promise<string> {
   const before = count();
-  const { code, stderr } = await vfio(['vfs', PF, ...args]);
+  const { code, stderr } = await vfioHere(['vfs', PF, ...args]);
   if (code !== 1 || count() !== before) throw new Error(`exit code ${code}: ${stderr}`);
   return stderr;
 }
@@ -53,7 +53,7 @@ withVirtual('vfio vfs explains why virtual functions cannot be created', async (
   t.deepEqual([total, functions], [2, []]);
   t.regex(await refusal('3'), /^vfio: EINVAL: 3 virtual functions exceed the 2 of the device/);
   t.regex(await refusal('1'), /^vfio: ENOENT: without a driver/);
-  t.is((await vfio(['bind', PF])).code, 0);
+  t.is((await vfioHere(['bind', PF])).code, 0);
   const refused = await refusal('2');
   t.regex(refused, /^vfio: ENOENT: vfio-pci creates no virtual functions.*enable_sriov is off/);
   execFileSync('sh', ['-c', /'(echo Y > [^']*enable_sriov)'/.exec(refused)?.[1] ?? 'false']);
@@ -89,17 +89,17 @@ withVirtual('a physical function and its virtual functions have one VF token', a
 
 withVirtual('vfio vfs removes virtual functions in use only with --force', async (t) => {
   t.regex(await refusal('0'), /^vfio: EBUSY: in use: virtual function \S+ \(vfio-pci\); virtual/);
-  t.regex((await vfio(['vfs', PF, '0', '--dry-run'])).stdout, /^# in use: virtual function/);
+  t.regex((await vfioHere(['vfs', PF, '0', '--dry-run'])).stdout, /^# in use: virtual function/);
   t.is(count(), 2);
   writeFileSync(file('sriov_drivers_autoprobe'), '0');
   const { functions } = await succeed(t);
-  for (const { name } of functions) t.is((await vfio(['release', name])).code, 0);
+  for (const { name } of functions) t.is((await vfioHere(['release', name])).code, 0);
   t.deepEqual((await succeed(t, '0')).functions, []);
   writeFileSync(file('sriov_drivers_autoprobe'), '1');
 });
 
 withVirtual('vfio vfs --bind keeps the drivers of the host away from new functions', async (t) => {
-  t.is((await vfio(['release', PF])).code, 0);
+  t.is((await vfioHere(['release', PF])).code, 0);
   writeFileSync('/sys/bus/pci/drivers_probe', PF);
   const { driver, autoprobe, functions } = await succeed(t, '2', '--bind');
   t.deepEqual([driver, autoprobe], ['nvme', true]);
