@@ -3,7 +3,7 @@
  * The library `vfio` controls real PCI devices through Linux VFIO, mock devices, and the devices of
  * vfio-user servers.
  *
- * @packageDocumentation
+ * @module vfio
  */
 import { kernelBackend } from './backend/kernel/index.js';
 import { mockBackend } from './backend/mock/index.js';

@@ -3,7 +3,7 @@
  * `vfio/mock` opens only mock devices, and contains the functions that define new mock devices.
  * The module loads no native code, so it runs on every platform of Node.
  *
- * @packageDocumentation
+ * @module vfio/mock
  */
 import { mockBackend } from './backend/mock/index.js';
 import { deviceApi } from './device/open.js';

@@ -1,4 +1,9 @@
 /// <reference types="node" preserve="true" />
+/**
+ * `vfio/lab` runs commands in QEMU guests that have a real `/dev/vfio`.
+ *
+ * @module vfio/lab
+ */
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

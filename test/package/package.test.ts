@@ -14,7 +14,7 @@ const files = listing.stdout
 
 test('the package contains only files of the allowed kinds', (t) => {
   const allowed =
-    /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|assets\/registers\.schema\.json|docs\/[^/]+\.(md|svg)|examples\/.+(\.ts|\.registers\.json)|prebuilds\/linux-(x64|arm64)\/vfio\.(glibc|musl)\.node|native\/vfio\.gypi|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/;
+    /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|assets\/registers\.schema\.json|docs\/[^/]+\.(md|svg)|docs\/api\/.+\.md|examples\/.+(\.ts|\.registers\.json)|prebuilds\/linux-(x64|arm64)\/vfio\.(glibc|musl)\.node|native\/vfio\.gypi|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/;
   t.deepEqual(
     files.filter((file) => !allowed.test(file)),
     [],
@@ -44,6 +44,19 @@ test('the package contains all files to which its documentation pages link', (t)
       const target = join(dirname(page), link);
       t.true(files.includes(target), `${page} links to ${target}`);
     }
+  }
+});
+
+test('the API reference has a page for each function and class of the entry points', async (t) => {
+  for (const entry of ['index', 'mock', 'lab/index']) {
+    const exported = (await import(join(root, `dist/lib/${entry}.js`))) as Record<string, unknown>;
+    const names = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
+    t.true(names.length > 0);
+    // The pages of `vfio/mock` link to the page of a function that `vfio` exports too.
+    const isPage = (file: string, name: string) =>
+      file.startsWith('docs/api/vfio/') && file.endsWith(`/${name}.md`);
+    const missing = names.filter((name) => !files.some((file) => isPage(file, name)));
+    t.deepEqual(missing, [], entry);
   }
 });
 
