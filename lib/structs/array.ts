@@ -1,62 +1,97 @@
 import { inspect } from 'node:util';
 import { checkInteger, checkU64 } from '../checks.js';
-import type { MemberLayout } from './layout.js';
+import { type MakeObject, viewClass } from './base.js';
+import type { StructArray } from './definition.js';
+import { type MemberLayout, sizeOf } from './layout.js';
 
-/** An array of numbers in a structure. */
-export class StructNumbers {
-  /** Number of elements. */
-  readonly length: number;
-  readonly #view: DataView;
-  readonly #layout: MemberLayout;
+/* eslint-disable @typescript-eslint/unbound-method -- `call` gives the methods their `this`. */
+const { getUint16, getUint32, getBigUint64 } = DataView.prototype;
+const { setUint16, setUint32, setBigUint64 } = DataView.prototype;
+/* eslint-enable @typescript-eslint/unbound-method */
 
-  constructor(view: DataView, layout: MemberLayout) {
-    this.#view = view;
-    this.#layout = layout;
-    this.length = layout.count ?? 1;
-  }
+/** Returns the function that creates the array of a member. An array of bytes is a Uint8Array. */
+export function arrayMaker(layout: MemberLayout): MakeObject {
+  const { bits, offset } = layout;
+  const length = layout.count ?? 1;
+  if (bits === 8) return (buffer, start) => new Uint8Array(buffer, start + offset, length);
+  const iterate = function* (this: StructArray) {
+    for (let index = 0; index < length; index++) yield this.at(index);
+  };
+  const Numbers = viewClass({
+    ...elementMethods(layout, bits),
+    length: { value: length },
+    [Symbol.iterator]: { value: iterate },
+    [inspect.custom]: {
+      value(this: StructArray) {
+        return [...this];
+      },
+    },
+  });
+  return (buffer, start) => new Numbers(buffer, start + offset, sizeOf(layout));
+}
 
-  /** @throws RangeError if the array has no such element */
-  at(index: number): number | bigint {
-    const { bits, isLittleEndian } = this.#layout;
-    const offset = this.#offsetOf(index);
-    switch (bits) {
-      case 8:
-        return this.#view.getUint8(offset);
-      case 16:
-        return this.#view.getUint16(offset, isLittleEndian);
-      case 32:
-        return this.#view.getUint32(offset, isLittleEndian);
-      case 64:
-        return this.#view.getBigUint64(offset, isLittleEndian);
-    }
-  }
-
-  /** @throws RangeError if the array has no such element, or the value does not fit */
-  set(index: number, value: number | bigint): void {
-    const { name, bits, isLittleEndian } = this.#layout;
-    const offset = this.#offsetOf(index);
-    if (bits === 64) {
-      checkU64(value, `member ${name}`);
-      this.#view.setBigUint64(offset, value, isLittleEndian);
-      return;
-    }
-    checkInteger(value, `member ${name}`, 0, 2 ** bits - 1);
-    if (bits === 8) this.#view.setUint8(offset, value);
-    else if (bits === 16) this.#view.setUint16(offset, value, isLittleEndian);
-    else this.#view.setUint32(offset, value, isLittleEndian);
-  }
-
-  *[Symbol.iterator](): Generator<number | bigint, void, undefined> {
-    for (let index = 0; index < this.length; index++) yield this.at(index);
-  }
-
-  [inspect.custom](): unknown {
-    return [...this];
-  }
-
-  #offsetOf(index: number): number {
-    const { name, offset, bits } = this.#layout;
-    checkInteger(index, `the index of member ${name}`, 0, this.length - 1);
-    return offset + index * (bits / 8);
+/**
+ * Makes the methods that read and write an element. As in `numberProperty`, each width has its own
+ * functions, and these functions read no property of `this`.
+ */
+function elementMethods(
+  { name, count, isLittleEndian }: MemberLayout,
+  bits: 16 | 32 | 64,
+): PropertyDescriptorMap {
+  const last = (count ?? 1) - 1;
+  /** Throws the error for an index. To make the texts for each access would take 100 ns. */
+  const refuse = (index: number) => {
+    checkInteger(index, `the index of member ${name}`, 0, last);
+  };
+  switch (bits) {
+    case 16:
+      return {
+        at: {
+          value(this: DataView, index: number) {
+            if (index >>> 0 !== index || index > last) refuse(index);
+            return getUint16.call(this, 2 * index, isLittleEndian);
+          },
+        },
+        set: {
+          value(this: DataView, index: number, value: number) {
+            if (index >>> 0 !== index || index > last) refuse(index);
+            if ((value & 0xffff) !== value) checkInteger(value, `member ${name}`, 0, 0xffff);
+            setUint16.call(this, 2 * index, value, isLittleEndian);
+          },
+        },
+      };
+    case 32:
+      return {
+        at: {
+          value(this: DataView, index: number) {
+            if (index >>> 0 !== index || index > last) refuse(index);
+            return getUint32.call(this, 4 * index, isLittleEndian);
+          },
+        },
+        set: {
+          value(this: DataView, index: number, value: number) {
+            if (index >>> 0 !== index || index > last) refuse(index);
+            if (value >>> 0 !== value) checkInteger(value, `member ${name}`, 0, 0xffff_ffff);
+            setUint32.call(this, 4 * index, value, isLittleEndian);
+          },
+        },
+      };
+    case 64:
+      return {
+        at: {
+          value(this: DataView, index: number) {
+            if (index >>> 0 !== index || index > last) refuse(index);
+            return getBigUint64.call(this, 8 * index, isLittleEndian);
+          },
+        },
+        set: {
+          value(this: DataView, index: number, value: bigint) {
+            if (index >>> 0 !== index || index > last) refuse(index);
+            if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value)
+              checkU64(value, `member ${name}`);
+            setBigUint64.call(this, 8 * index, value, isLittleEndian);
+          },
+        },
+      };
   }
 }

@@ -1,7 +1,7 @@
 import { checkBytes, checkExtent, checkObject, describeValue } from '../checks.js';
 import { checkName } from '../registers/layout.js';
-import { StructNumbers } from './array.js';
-import { type Member, numberProperty, structClass, type StructBase } from './base.js';
+import { arrayMaker } from './array.js';
+import { type Member, numberProperty, structClass, type ViewClass } from './base.js';
 import type { StructMembers, StructView } from './definition.js';
 import { fieldsClass } from './fields.js';
 import { type MemberLayout, memberLayouts, sizeOf } from './layout.js';
@@ -22,7 +22,7 @@ export class Struct<S extends StructMembers = StructMembers> {
   /** Bytes. */
   readonly size: number;
   readonly #layouts: ReadonlyMap<string, MemberLayout>;
-  readonly #View: new (view: DataView) => StructBase;
+  readonly #View: ViewClass;
 
   static {
     createStruct = (name, layouts) => new Struct(name, layouts);
@@ -59,20 +59,19 @@ export class Struct<S extends StructMembers = StructMembers> {
     const bytes = memory instanceof Uint8Array ? memory : memory.bytes;
     checkBytes(bytes, 'memory');
     checkExtent(offset, this.size, bytes.length);
-    const view = new DataView(bytes.buffer, bytes.byteOffset + offset, this.size);
-    return new this.#View(view) as unknown as StructView<S>;
+    const start = bytes.byteOffset + offset;
+    return new this.#View(bytes.buffer, start, this.size) as StructView<S>;
   }
 }
 
 function memberOf(layout: MemberLayout): Member {
-  const { offset, bits, count, fields } = layout;
+  const { offset, count, fields } = layout;
   if (fields !== null) {
     const Fields = fieldsClass(layout);
-    return (view) => new Fields(view);
+    return (buffer, start) => new Fields(buffer, start + offset, sizeOf(layout));
   }
   if (count === null) return numberProperty(layout);
-  if (bits !== 8) return (view) => new StructNumbers(view, layout);
-  return (view) => new Uint8Array(view.buffer, view.byteOffset + offset, count);
+  return arrayMaker(layout);
 }
 
 /**

@@ -50,6 +50,27 @@ test('members are written and read in their byte order', (t) => {
   t.deepEqual([...bytes.subarray(0, 3), ...bytes.subarray(35)], new Array(8).fill(0));
 });
 
+test('members can have the names of the methods of DataView', (t) => {
+  const struct = defineStruct('odd', {
+    byteLength: 'u8',
+    buffer: 'u8',
+    getUint8: 'u16',
+    constructor: { type: 'u16', fields: { byteOffset: [3, 0], buffer: 4 } },
+    setUint32: { type: 'u16', count: 2 },
+  });
+  const view = struct.on(Uint8Array.of(1, 2, 3, 0, 0x15, 0, 6, 0, 7, 0));
+  t.deepEqual(view.read(), {
+    byteLength: 1,
+    buffer: 2,
+    getUint8: 3,
+    constructor: { byteOffset: 5, buffer: 1, value: 0x15 },
+    setUint32: [6, 7],
+  });
+  t.false('getUint16' in view);
+  t.is(view.setUint32.length, 2);
+  t.deepEqual([...view.setUint32], [6, 7]);
+});
+
 test('any numbers are read back as they were written', (t) => {
   const types = fc.constantFrom('u8', 'u16', 'u32', 'u64', 'u16be', 'u32be', 'u64be' as const);
   fc.assert(
