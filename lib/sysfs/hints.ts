@@ -206,11 +206,14 @@ export function noFileMappings(): string {
   return "Only iommufd maps a dma-buf or a memfd by its descriptor. Open the device with the option via: 'cdev'. To map a memfd through a container, use the source { fd, offset, size }.";
 }
 
-/** Explains an error of IOMMU_IOAS_MAP_FILE. Returns undefined if the error has other causes, too. */
+/**
+ * Explains an error of IOMMU_IOAS_MAP_FILE. Returns undefined if the error has other causes, too.
+ * The versions are those of the pull requests of iommufd: memfds in 6.13, dma-bufs in 6.19.
+ */
 export function fileNotMapped(code: string): string | undefined {
   switch (code) {
     case 'ENOTTY':
-      return 'The kernel cannot map files for a device: IOMMU_IOAS_MAP_FILE needs Linux 6.13 for a memfd, and Linux 7.0 with CONFIG_VFIO_PCI_DMABUF for a dma-buf.';
+      return 'The kernel cannot map files for a device: IOMMU_IOAS_MAP_FILE needs Linux 6.13 for a memfd, and Linux 6.19 with CONFIG_VFIO_PCI_DMABUF for a dma-buf.';
     case 'ENOTSUP':
       return 'iommufd maps only a dma-buf of one range that vfio-pci has exported. Export each range as a dma-buf of its own.';
     case 'ENODEV':
