@@ -4,7 +4,7 @@ import { VfioError } from 'vfio';
 import { EDU, enable, NVME, withDevice } from './targets.js';
 
 test.serial('each vector has its own MSI-X message in the mapped table', async (t) => {
-  await withDevice(t, NVME, ({ interrupts, messages }) => {
+  await withDevice(t, NVME, ({ dma, interrupts, messages }) => {
     t.deepEqual(messages.support.msix, { method: 'msix-table', ready: true, reason: null });
     const early = t.throws(() => messages.read('msix', 0), { instanceOf: VfioError });
     t.is(early.code, 'ENODATA');
@@ -14,7 +14,11 @@ test.serial('each vector has its own MSI-X message in the mapped table', async (
     t.log(`0x${zero.address.toString(16)} / 0x${zero.data.toString(16)}`);
     for (const message of [zero, nine]) {
       t.like(message, { method: 'msix-table', remapped: true });
-      t.is(message.address >> 20n, 0xfeen);
+      // The IOMMU reserves the addresses of messages, so DMA memory cannot have such an address.
+      const isUsable = dma
+        .ranges()
+        .some(({ start, end }) => start <= message.address && message.address <= end);
+      t.false(isUsable);
     }
     t.notDeepEqual(zero, nine);
     t.deepEqual(messages.read('msix', 0), zero);

@@ -287,7 +287,8 @@ test.serial("NVMe's message in e1000e's table raises no interrupt", async (t) =>
     nvme.close();
   });
   const { device: sender, ...e1000e } = await openSender(t);
-  const victim = nvme.interrupts.msix.request(0, { counts: true });
+  // With an ITS, the vector 0 of every device can have the same message. e1000e has no vector 5.
+  const victim = nvme.interrupts.msix.request(5, { counts: true });
   const own = sender.interrupts.msix.request(0, { counts: true });
   const seen = { victim: 0n, own: 0n };
   victim.on('interrupt', (count: bigint) => (seen.victim += count));
@@ -307,8 +308,9 @@ test.serial("NVMe's message in e1000e's table raises no interrupt", async (t) =>
   await raiseOwn();
   t.deepEqual(seen, { victim: 0n, own: 1n });
   const ours = sender.messages.read('msix', 0);
-  const theirs = nvme.messages.read('msix', 0);
+  const theirs = nvme.messages.read('msix', 5);
   t.log(`e1000e's ${hex(ours)}, NVMe's ${hex(theirs)}`);
+  t.notDeepEqual(theirs, ours);
   store.write(0, theirs);
   t.deepEqual(store.read(0), { address: theirs.address, data: theirs.data });
   for (let n = 0; n < 5; n++) await e1000e.raise();
