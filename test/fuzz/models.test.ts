@@ -2,6 +2,7 @@
 // is defined or opened, by an error of the library. A device that was opened works.
 import { inspect } from 'node:util';
 import test from 'ava';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import type * as mockApi from 'vfio/mock';
 
 // The library's own errors are created by these classes, because the library looks up the names
@@ -147,7 +148,7 @@ function use({ connection }: mockApi.PciDevice): void {
       }
     }
     if ((flags & MMAP) === 0) continue;
-    const window = connection.map(index, 0, 4096);
+    const window = connection.map(index, 0, PAGE_SIZE);
     for (let at = 0; at + 8 <= used; at += 8) {
       window.write64(at, window.read64(at));
     }

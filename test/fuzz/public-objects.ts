@@ -1,5 +1,6 @@
 // The public functions and objects of vfio/mock that test/fuzz/arguments.test.ts calls.
 import type * as mockApi from 'vfio/mock';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import { LAYOUT, STORE } from '../virtual/message/wlan.js';
 import { exportTargets, type GoodArguments, objectTarget, type World } from './targets.js';
 
@@ -42,8 +43,8 @@ export function createWorld(api: Api): World {
   const control = api.mockControl('mock:nvme#arguments');
   for (const one of [device, wlan]) one.config.update('command', { memory: 1, bus_master: 1 });
   const { connection, dma, interrupts } = device;
-  const buffer = dma.allocateSync(4096);
-  const memory = connection.addressSpace.allocate(4096, false);
+  const buffer = dma.allocateSync(PAGE_SIZE);
+  const memory = connection.addressSpace.allocate(PAGE_SIZE, false);
   const window = device.bar(0).map();
   const vector = interrupts.msix.request(0);
   const eventfd = device.createEventfd();
@@ -56,7 +57,7 @@ export function createWorld(api: Api): World {
     entries: 32,
     place: { region: 0, offset: STORE },
   });
-  const target = wlan.dma.allocateSync(4096);
+  const target = wlan.dma.allocateSync(PAGE_SIZE);
   const windowOptions = {
     place: { region: 0, offset: 0, size: 0x100 },
     guest: () => ({ ...MESSAGE, vectors: 1 }),
@@ -249,27 +250,30 @@ export function createWorld(api: Api): World {
     regionStorage: () => [window, 0x1000, 64],
     'DeviceHost.dmaRead': () => [0x1000n, new Uint8Array(4), { pasid: 1 }],
     'DeviceHost.dmaWrite': () => [0x1000n, new Uint8Array(4), { pasid: 1 }],
-    'AddressSpace.allocate': () => [4096, false],
-    'AddressSpace.mapSync': () => [memory, 0, 4096n, 0x10_0000n, 3],
+    'AddressSpace.allocate': () => [PAGE_SIZE, false],
+    'AddressSpace.mapSync': () => [memory, 0, BigInt(PAGE_SIZE), 0x10_0000n, 3],
     'PciDevice.attachPasid': () => [5, { addressSpace: createdSpace }],
-    'AddressSpace.unmap': () => [0x10_0000n, 4096n, 0],
+    'AddressSpace.unmap': () => [0x10_0000n, BigInt(PAGE_SIZE), 0],
     'ConfigSpace.update': () => ['command', { memory: 1, bus_master: 1 }],
     'DeviceConnection.feature': () => [1 << 17, new Uint8Array(16)],
     'DeviceConnection.hotReset': () => [[wlan.connection]],
     'DeviceConnection.ioeventfd': () => [{ region: 0, offset: 8, width: 4, value: 1n, eventfd }],
     'DeviceConnection.load': () => [0, 0, 4],
-    'DeviceConnection.map': () => [0, 0, 4096],
+    'DeviceConnection.map': () => [0, 0, PAGE_SIZE],
     'DeviceConnection.read': () => [7, 0, new Uint8Array(16)],
     'DeviceConnection.setAffinity': () => [2, 0, [0]],
     'DeviceConnection.setIrqs': () => [{ ...BIND, eventfds: [eventfd], argsz: 24 }],
     'DeviceConnection.store': () => [0, 0x14, 4, 0],
     'DeviceConnection.synchronizeIrqs': () => [2, [0]],
     'DeviceConnection.write': () => [7, 0x3c, new Uint8Array(1)],
-    'DmaSpace.allocate': () => [4096, { access: 'read', iova: 0x100_0000n, hugePages: true }],
-    'DmaSpace.allocateSync': () => [4096, { access: 'read', iova: 0x200_0000n, hugePages: '2M' }],
+    'DmaSpace.allocate': () => [PAGE_SIZE, { access: 'read', iova: 0x100_0000n, hugePages: true }],
+    'DmaSpace.allocateSync': () => [
+      PAGE_SIZE,
+      { access: 'read', iova: 0x200_0000n, hugePages: '2M' },
+    ],
     'DmaBuffer.iovaOf': () => [8],
     'DmaSpace.createPool': () => [64, { align: 64 }],
-    'DmaSpace.mapSync': () => [{ fd: 0, offset: 0, size: 4096 }, { access: 'write' }],
+    'DmaSpace.mapSync': () => [{ fd: 0, offset: 0, size: PAGE_SIZE }, { access: 'write' }],
     'EventSet.add': () => [0, eventfd, true],
     'EventSet.serve': () => [() => undefined],
     'HostVector.setAffinity': () => [[0]],
@@ -290,9 +294,9 @@ export function createWorld(api: Api): World {
     'PhysicalSource.allocate': () => [2, [null, eventfd]],
     'PhysicalSource.request': () => [0, eventfd],
     'PrivateSources.request': () => [0, { counts: true }],
-    'Region.exportDmaBuf': () => [[{ offset: 0, length: 4096 }]],
+    'Region.exportDmaBuf': () => [[{ offset: 0, length: PAGE_SIZE }]],
     'Region.ioeventfd': () => [{ offset: 8, width: 4, value: 1n, eventfd }],
-    'Region.map': () => [{ offset: 0, length: 4096 }],
+    'Region.map': () => [{ offset: 0, length: PAGE_SIZE }],
     'RegisterWindow.sub': () => [0x1000, 0x100],
     'Slot.program': () => [hostVector],
     'SoftwareSource.sendSignals': () => [[0, 1]],

@@ -12,6 +12,7 @@ import {
   startVersion,
   VERSION_SIZE,
 } from '../../lib/backend/vfio-user/negotiate.js';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import { Session } from '../../lib/backend/vfio-user/session.js';
 import { MemoryAreas } from '../../lib/backend/linux/memory-areas.js';
 import { VfioError } from '../../lib/errors.js';
@@ -22,7 +23,7 @@ import { fuzz, u32, u64 } from './inputs.js';
 
 const REPLY = 1;
 const ERROR = 0x20;
-const PAGE = 4096;
+const PAGE = BigInt(PAGE_SIZE);
 const memoryAreas = new MemoryAreas(new Sysfs());
 /** The descriptor of the socket. Received descriptors have higher numbers. */
 const SOCKET = 1000;
@@ -211,21 +212,21 @@ function use(native: Native): UserConnection | undefined {
   for (const index of [0, 7, 8]) attempt(() => device.getRegionInfo(index));
   for (const index of [0, 2]) attempt(() => device.getIrqInfo(index));
   attempt(() => {
-    const memory = addressSpace.allocate(2 * PAGE, false);
-    addressSpace.mapSync(memory, PAGE, BigInt(PAGE), 0x1000n, 3);
+    const memory = addressSpace.allocate(2 * PAGE_SIZE, false);
+    addressSpace.mapSync(memory, PAGE_SIZE, PAGE, PAGE, 3);
   });
   attempt(() => device.load(7, 0, 4));
   attempt(() => device.read(0, 8, new Uint8Array(300)));
   attempt(() => device.write(0, 8, new Uint8Array(300)));
   attempt(() => device.setIrqs({ index: 2, flags: 0x24, start: 0, count: 2, eventfds: [null, 5] }));
   attempt(() => {
-    const window = device.map(0, 0, PAGE);
+    const window = device.map(0, 0, PAGE_SIZE);
     window.write32(0, 1);
     window.read32(4);
     window.readBlock(0, new Uint8Array(16), 8);
   });
   attempt(() => device.feature(1 << 16, new Uint8Array(8)));
-  attempt(() => addressSpace.unmap(0x1000n, BigInt(PAGE), 0));
+  attempt(() => addressSpace.unmap(PAGE, PAGE, 0));
   attempt(() => {
     device.resetSync();
   });

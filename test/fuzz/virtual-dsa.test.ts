@@ -4,13 +4,14 @@ import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { type Eventfd, openDeviceSync, type Trap, type Width } from 'vfio';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import { DsaHost } from '../../lib/demo/dsa/host.js';
 import * as dsa from '../../lib/demo/dsa/registers.js';
 import { VirtualDsa } from '../../lib/demo/dsa/virtual.js';
 import { fuzz, u32, u64 } from './inputs.js';
 
 const CONFIG = 7;
-const PAGE = 4096;
+const CONFIG_SIZE = 4096;
 const READ_WRITE = 3;
 const WQCFG = 0x500;
 const MSIX_PERM = 0x5000;
@@ -65,8 +66,8 @@ function perform(virtual: VirtualDsa, { region, width, value, isWrite, ...one }:
   new DataView(bytes.buffer).setBigUint64(0, value, true);
   if (region === CONFIG) {
     const part = bytes.subarray(0, Math.min(width, 4));
-    if (isWrite) virtual.device.write(region, offset % PAGE, part);
-    else virtual.device.read(region, offset % PAGE, part);
+    if (isWrite) virtual.device.write(region, offset % CONFIG_SIZE, part);
+    else virtual.device.read(region, offset % CONFIG_SIZE, part);
     return;
   }
   const trap = virtual.serveOptions.traps.find(
@@ -99,8 +100,8 @@ function start(t: ExecutionContext) {
     device.close();
   });
   const { addressSpace } = victim.device;
-  const memory = addressSpace.allocate(PAGE, false);
-  addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ_WRITE);
+  const memory = addressSpace.allocate(PAGE_SIZE, false);
+  addressSpace.mapSync(memory, 0, BigInt(PAGE_SIZE), 0n, READ_WRITE);
   const registers = host.driver.registers;
   const wqcfg = host.driver.tables.wqcfg + dsa.WQCFG_SIZE;
   enable(host, attacker);

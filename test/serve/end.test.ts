@@ -4,6 +4,7 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import type { AddressSpace, DeviceConnection } from '../../lib/contract/index.js';
 import { type DeviceServer, openConnection, type ResetCause } from '../../lib/index.js';
 import { native } from '../../lib/native/binding.js';
@@ -12,6 +13,7 @@ import { CONFIG } from './guest-nvme.js';
 import { COMMANDS, RawClient } from './raw-client.js';
 import { createEventfd, createEventfds, GuestRam, readEventfd, startServer } from './support.js';
 
+const PAGE = BigInt(PAGE_SIZE);
 const [INTX, MSIX, REQ] = [0, 2, 4] as const;
 const BIND = 0x24;
 const UNMASK_BY_EVENTFD = 0x14;
@@ -65,10 +67,10 @@ function logCalls(connection: DeviceConnection, log: (call: string) => void): De
 /** Ends a client that has used DMA and three interrupt indexes. */
 async function endBusyClient(t: ExecutionContext, server: DeviceServer) {
   const client = await RawClient.negotiated(server.path);
-  const ram = new GuestRam(t, 0x2000);
+  const ram = new GuestRam(t, 2 * PAGE_SIZE);
   await client.write(CONFIG, 4, Uint8Array.of(6, 0));
-  t.is((await client.mapDma(ram.fd, 0n, 0n, 4096n)).errno, 0);
-  t.is((await client.mapDma(ram.fd, 4096n, 0x10_0000n, 4096n)).errno, 0);
+  t.is((await client.mapDma(ram.fd, 0n, 0n, PAGE)).errno, 0);
+  t.is((await client.mapDma(ram.fd, PAGE, 0x10_0000n, PAGE)).errno, 0);
   t.is((await client.setIrqs(MSIX, BIND, 0, 2, createEventfds(t, 2))).errno, 0);
   t.is((await client.setIrqs(REQ, BIND, 0, 1, [createEventfd(t)])).errno, 0);
   const gone = once(server, 'gone');

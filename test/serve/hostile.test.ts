@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import type { DeviceServer } from '../../lib/index.js';
 import { native } from '../../lib/native/binding.js';
 import { countFds, temporaryFile } from '../native/helpers.js';
@@ -14,6 +15,7 @@ import { GuestNvme, RAM_SIZE } from './guest-nvme.js';
 import { COMMANDS, header, RawClient, words } from './raw-client.js';
 import { connect, createEventfd, GuestRam, startServer } from './support.js';
 
+const PAGE = BigInt(PAGE_SIZE);
 const { EINVAL, ENOTSUP, ENOMEM, ENOSPC } = constants.errno;
 const calls = native();
 
@@ -72,7 +74,7 @@ test.serial('17 descriptors end the client; 16 descriptors are accepted and clos
   const client = await RawClient.negotiated(server.path);
   const sixteen = new Array<number>(16).fill(fd);
   t.is((await client.request(COMMANDS.getInfo, words(16, 0, 0, 0), sixteen)).errno, 0);
-  t.is((await client.request(COMMANDS.dmaMap, words(32, 3, 0n, 0n, 4096n), sixteen)).errno, EINVAL);
+  t.is((await client.request(COMMANDS.dmaMap, words(32, 3, 0n, 0n, PAGE), sixteen)).errno, EINVAL);
   t.is((await client.request(COMMANDS.getInfo, words(16, 0, 0, 0))).errno, 0);
   const gone = once(server, 'gone');
   client.close();
@@ -84,17 +86,17 @@ test.serial('descriptors that are not memory are refused', async (t) => {
   const server = await startServer(t, 'mock:nvme#no-memory');
   const client = await connect(t, server);
   const pipe = calls.socketConnect(server.path);
-  const disk = openSync(temporaryFile(8192), 'r+');
+  const disk = openSync(temporaryFile(2 * PAGE_SIZE), 'r+');
   const folder = openSync('/dev/shm', 'r');
   const zero = openSync('/dev/zero', 'r+');
   const proc = openSync('/proc/self/mem', 'r');
   const before = countFds();
   for (const fd of [pipe, createEventfd(t), folder, zero]) {
-    t.is((await client.mapDma(fd, 0n, 0n, 4096n)).errno, EINVAL);
+    t.is((await client.mapDma(fd, 0n, 0n, PAGE)).errno, EINVAL);
   }
-  t.is((await client.mapDma(proc, 0n, 0n, 4096n)).errno, ENOTSUP);
+  t.is((await client.mapDma(proc, 0n, 0n, PAGE)).errno, ENOTSUP);
   // The test's folder can be on tmpfs.
-  t.true([0, ENOTSUP].includes((await client.mapDma(disk, 0n, 0n, 4096n)).errno));
+  t.true([0, ENOTSUP].includes((await client.mapDma(disk, 0n, 0n, PAGE)).errno));
   t.is(countFds(), before + 1);
   for (const fd of [disk, folder, zero, proc]) closeSync(fd);
   calls.close(pipe);
@@ -107,7 +109,7 @@ test.serial('pipelined maps keep their own memory', async (t) => {
   for (const [i, { fd }] of rams.entries()) {
     const iova = 0x1000_0000n * BigInt(i + 1);
     client.send(COMMANDS.dmaMap, words(32, 3, 0n, iova, BigInt(RAM_SIZE)), [fd]);
-    client.send(COMMANDS.dmaMap, words(32, 1, 0n, iova + 0x100_0000n, 4096n));
+    client.send(COMMANDS.dmaMap, words(32, 1, 0n, iova + 0x100_0000n, PAGE));
   }
   for (let n = 0; n < 16; n++) t.is((await client.reply()).errno, 0);
   const nvme = new GuestNvme(t, client);
@@ -149,7 +151,7 @@ test.serial('a client has at most 65,535 mappings, of at most 256 files', async 
   const client = await RawClient.negotiated(server.path);
   const send = async (first: number, count: number) => {
     for (let page = BigInt(first); page < first + count; page++) {
-      client.send(COMMANDS.dmaMap, words(32, 1, 0n, page * 8192n, 4096n));
+      client.send(COMMANDS.dmaMap, words(32, 1, 0n, page * 2n * PAGE, PAGE));
     }
     for (let n = 0; n < count; n++) {
       const { errno } = await client.reply();
@@ -160,10 +162,10 @@ test.serial('a client has at most 65,535 mappings, of at most 256 files', async 
   for (let first = 0; first < 65_535; first += 255) t.is(await send(first, 255), 0);
   t.is(await send(65_535, 1), ENOSPC);
   t.is((await client.unmapDma(0n, 0n, 2)).errno, 0);
-  const rams = Array.from({ length: 257 }, () => new GuestRam(t, 4096));
+  const rams = Array.from({ length: 257 }, () => new GuestRam(t, PAGE_SIZE));
   const errnos: number[] = [];
   for (const [i, { fd }] of rams.entries()) {
-    errnos.push((await client.mapDma(fd, 0n, BigInt(i) * 4096n, 4096n)).errno);
+    errnos.push((await client.mapDma(fd, 0n, BigInt(i) * PAGE, PAGE)).errno);
   }
   t.deepEqual(errnos, [...new Array<number>(256).fill(0), ENOMEM]);
   const gone = once(server, 'gone');

@@ -1,8 +1,9 @@
 import test from 'ava';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import { openConnection, type ServableDevice } from '../../lib/index.js';
 import { connect, GuestRam, startServer } from './support.js';
 
-const PAGE = 4096n;
+const PAGE = BigInt(PAGE_SIZE);
 const READ_WRITE = 3;
 
 test('an object of the program is served, and the client maps memory in its address space', async (t) => {

@@ -1,6 +1,7 @@
 import { constants } from 'node:os';
 import { once } from 'node:events';
 import test from 'ava';
+import { PAGE_SIZE } from '../../lib/checks.js';
 import { openConnection, openDevice } from '../../lib/index.js';
 import { mockControl } from '../../lib/mock.js';
 import { countFds } from '../native/helpers.js';
@@ -8,6 +9,7 @@ import { CONFIG, GuestNvme } from './guest-nvme.js';
 import { COMMANDS, header, RawClient, words } from './raw-client.js';
 import { connect, GuestRam, startServer } from './support.js';
 
+const PAGE = BigInt(PAGE_SIZE);
 const { EINVAL, ENOTSUP, EEXIST, EACCES } = constants.errno;
 
 test('the server answers QEMU with version 0.0 and a subset of its capabilities', async (t) => {
@@ -25,7 +27,7 @@ test('the server answers QEMU with version 0.0 and a subset of its capabilities'
       max_msg_fds: 16,
       max_data_xfer_size: 1048576,
       max_dma_maps: 65535,
-      pgsizes: 4096,
+      pgsizes: PAGE_SIZE,
       write_multiple: true,
     },
   });
@@ -251,7 +253,6 @@ test('maps with and without descriptors, and unmaps of many and none', async (t)
   const unshared: Error[] = [];
   server.on('unshared', (error) => unshared.push(error));
   const ram = new GuestRam(t, 0x10_0000);
-  const PAGE = 4096n;
   const map = async (...args: Parameters<RawClient['mapDma']>) =>
     (await client.mapDma(...args)).errno;
   t.is(await map(ram.fd, 0n, 0n, 4n * PAGE), 0);
@@ -293,12 +294,12 @@ test('a mapping that the IOMMU refuses is an error reply and an error event', as
   const server = await startServer(t, name);
   const errors: Error[] = [];
   server.on('error', (error) => errors.push(error));
-  mockControl(name).limit({ memlock: 8192n });
+  mockControl(name).limit({ memlock: 2n * PAGE });
   const client = await connect(t, server);
   const ram = new GuestRam(t, 0x10_0000);
-  t.is((await client.mapDma(ram.fd, 0n, 0n, 8192n)).errno, 0);
-  t.is((await client.mapDma(ram.fd, 0n, 0x10_0000n, 4096n)).errno, constants.errno.ENOMEM);
-  t.is((await client.mapDma(ram.fd, 0n, 0n, 4096n)).errno, EEXIST);
+  t.is((await client.mapDma(ram.fd, 0n, 0n, 2n * PAGE)).errno, 0);
+  t.is((await client.mapDma(ram.fd, 0n, 0x10_0000n, PAGE)).errno, constants.errno.ENOMEM);
+  t.is((await client.mapDma(ram.fd, 0n, 0n, PAGE)).errno, EEXIST);
   t.is(errors.length, 1, 'an error of the client itself is only a reply');
   t.like(errors[0], { code: 'ENOMEM' });
 });
@@ -307,11 +308,11 @@ test('read-only memory is mapped for reads only', async (t) => {
   const server = await startServer(t, 'mock:nvme#read-only');
   const client = await connect(t, server);
   const { openSync, closeSync } = await import('node:fs');
-  const ram = new GuestRam(t, 0x2000);
+  const ram = new GuestRam(t, 2 * PAGE_SIZE);
   const readOnly = openSync(`/proc/self/fd/${ram.fd}`, 'r');
-  t.is((await client.mapDma(readOnly, 0n, 0n, 4096n, 3)).errno, EACCES);
-  t.is((await client.mapDma(readOnly, 0n, 0n, 4096n, 1)).errno, 0);
-  t.is((await client.mapDma(ram.fd, 4096n, 4096n, 4096n, 3)).errno, 0);
+  t.is((await client.mapDma(readOnly, 0n, 0n, PAGE, 3)).errno, EACCES);
+  t.is((await client.mapDma(readOnly, 0n, 0n, PAGE, 1)).errno, 0);
+  t.is((await client.mapDma(ram.fd, PAGE, PAGE, PAGE, 3)).errno, 0);
   closeSync(readOnly);
 });
 

@@ -1,10 +1,11 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { PAGE_SIZE } from '../../../lib/checks.js';
 import type { Memory } from '../../../lib/contract/index.js';
 import { failure, make } from './backend.js';
 import { CDEV_NODES, goodHost, GROUP_NODES, Tree } from '../../sysfs/tree.js';
 
-const PAGE = 4096n;
+const PAGE = BigInt(PAGE_SIZE);
 const VADDR = 4;
 const NAME = '0000:01:00.0';
 
@@ -17,14 +18,14 @@ function open(t: ExecutionContext, nodes: readonly string[] = GROUP_NODES) {
 
 test('for a device opened by group, map and unmap call the container with the flags of VFIO', (t) => {
   const { fake, space } = open(t);
-  const memory = space.allocate(8192, false);
-  space.mapSync(memory, 4096, PAGE, 0x10000n, 3);
+  const memory = space.allocate(2 * PAGE_SIZE, false);
+  space.mapSync(memory, PAGE_SIZE, PAGE, 0x10000n, 3);
   t.is(space.unmap(0x10000n, PAGE, 0), PAGE);
   const address = (103n << 32n) + PAGE;
   t.deepEqual(fake.calls, [
-    'memoryAllocate 8192 0',
-    `containerMapDma 100 3 ${address} 65536 4096`,
-    'containerUnmapDma 100 0 65536 4096',
+    `memoryAllocate ${2 * PAGE_SIZE} 0`,
+    `containerMapDma 100 3 ${address} 65536 ${PAGE_SIZE}`,
+    `containerUnmapDma 100 0 65536 ${PAGE_SIZE}`,
   ]);
 });
 
@@ -46,14 +47,14 @@ test('memory of another process is mapped at its address, and unmapped after its
   t.is(space.unmap(0x10000n, PAGE, 0), PAGE);
   t.deepEqual(unmapped, ['unmapped']);
   t.deepEqual(fake.calls, [
-    `containerMapDmaAsync 100 3 ${0x7000_0000 + 2 ** 32} 65536 4096`,
-    'containerUnmapDma 100 0 65536 4096',
+    `containerMapDmaAsync 100 3 ${0x7000_0000 + 2 ** 32} 65536 ${PAGE_SIZE}`,
+    `containerUnmapDma 100 0 65536 ${PAGE_SIZE}`,
   ]);
 });
 
 test('for a device opened by cdev, map and unmap call the IOAS with the flags of iommufd', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
-  const memory = space.allocate(4096, false);
+  const memory = space.allocate(PAGE_SIZE, false);
   for (const [flags, sent] of [
     [0, 1],
     [1, 5],
@@ -62,7 +63,7 @@ test('for a device opened by cdev, map and unmap call the IOAS with the flags of
   ] as const) {
     fake.calls.length = 0;
     space.mapSync(memory, 0, PAGE, 0n, flags);
-    t.is(fake.calls[0], `iommufdIoasMap 100 101 ${sent} ${104n << 32n} 0 4096`);
+    t.is(fake.calls[0], `iommufdIoasMap 100 101 ${sent} ${104n << 32n} 0 ${PAGE_SIZE}`);
   }
   t.is(
     failure(t, () => {
@@ -74,8 +75,8 @@ test('for a device opened by cdev, map and unmap call the IOAS with the flags of
 
 test('memory stays allocated while only its process address changes', async (t) => {
   const { fake, space } = open(t);
-  const memory = space.allocate(4096, false);
-  const other = space.allocate(4096, false);
+  const memory = space.allocate(PAGE_SIZE, false);
+  const other = space.allocate(PAGE_SIZE, false);
   space.mapSync(memory, 0, PAGE, 0x10000n, 3);
   space.unmap(0x10000n, PAGE, VADDR);
   space.unmap(0n, 0n, 2 | VADDR);
@@ -121,12 +122,12 @@ test('the address space returns the IOVA ranges and page sizes that the kernel r
 
 test('released memory is freed when its last mapping is removed', (t) => {
   const { fake, space } = open(t);
-  const memory = space.allocate(8192, false);
-  space.mapSync(memory, 0, 8192n, 0n, 3);
+  const memory = space.allocate(2 * PAGE_SIZE, false);
+  space.mapSync(memory, 0, 2n * PAGE, 0n, 3);
   space.mapSync(memory, 0, PAGE, 0x10000n, 3);
   memory.release();
   memory.release();
-  space.unmap(0n, 8192n, 0);
+  space.unmap(0n, 2n * PAGE, 0);
   t.deepEqual(fake.freed, []);
   space.unmap(0n, 0x20000n, 0);
   t.is(fake.freed.length, 1);
@@ -140,12 +141,12 @@ test('released memory is freed when its last mapping is removed', (t) => {
 
 test('if the range of unmap() cuts a mapping, only the mappings inside the range are removed', (t) => {
   const { fake, space } = open(t, CDEV_NODES);
-  const [inside, cut] = [space.allocate(4096, false), space.allocate(8192, false)];
+  const [inside, cut] = [space.allocate(PAGE_SIZE, false), space.allocate(2 * PAGE_SIZE, false)];
   space.mapSync(inside, 0, PAGE, 0n, 3);
-  space.mapSync(cut, 0, 8192n, 0x1000n, 3);
+  space.mapSync(cut, 0, 2n * PAGE, PAGE, 3);
   inside.release();
   cut.release();
-  space.unmap(0n, 8192n, 0);
+  space.unmap(0n, 2n * PAGE, 0);
   t.is(fake.freed.length, 1);
   space.unmap(0n, 0n, 2);
   t.is(fake.freed.length, 2);
@@ -153,7 +154,7 @@ test('if the range of unmap() cuts a mapping, only the mappings inside the range
 
 test('after a failed map call, the address space does not keep the memory', async (t) => {
   const { fake, space } = open(t);
-  const memory = space.allocate(4096, false);
+  const memory = space.allocate(PAGE_SIZE, false);
   fake.fail('containerMapDma', 'EEXIST');
   t.is(
     failure(t, () => {
@@ -168,14 +169,14 @@ test('after a failed map call, the address space does not keep the memory', asyn
 
 test('close unmaps the remaining mappings and frees released memory', (t) => {
   const { fake, device, space } = open(t);
-  const memory = space.allocate(4096, false);
+  const memory = space.allocate(PAGE_SIZE, false);
   space.mapSync(memory, 0, PAGE, 0n, 3);
   memory.release();
   fake.calls.length = 0;
   device.close();
   t.deepEqual(fake.calls, [
     'close 102',
-    'containerUnmapDma 100 0 0 4096',
+    `containerUnmapDma 100 0 0 ${PAGE_SIZE}`,
     `memoryRelease [object Object] [object ArrayBuffer]`,
     'groupUnsetContainer 101',
     'close 101',
@@ -183,7 +184,7 @@ test('close unmaps the remaining mappings and frees released memory', (t) => {
   ]);
   t.throws(() => space.ranges(), { code: 'EBADF', message: /closed/ });
   t.throws(() => space.unmap(0n, PAGE, 0), { code: 'EBADF' });
-  t.throws(() => space.allocate(4096, false), { code: 'EBADF' });
+  t.throws(() => space.allocate(PAGE_SIZE, false), { code: 'EBADF' });
   t.throws(
     () => {
       space.mapSync(memory, 0, PAGE, 0n, 3);
@@ -194,7 +195,7 @@ test('close unmaps the remaining mappings and frees released memory', (t) => {
 
 test('an unfinished asynchronous map call keeps the container open', async (t) => {
   const { fake, device, space } = open(t);
-  const memory = space.allocate(4096, false);
+  const memory = space.allocate(PAGE_SIZE, false);
   const mapping = space.map(memory, 0, PAGE, 0n, 3);
   memory.release();
   device.close();
@@ -207,15 +208,16 @@ test('an unfinished asynchronous map call keeps the container open', async (t) =
 
 test('the hint for ENOMEM states the needed bytes and the allowed bytes', (t) => {
   const { fake, space } = open(t);
-  const memory = space.allocate(3 * 4096, false);
+  const memory = space.allocate(3 * PAGE_SIZE, false);
   space.mapSync(memory, 0, PAGE, 0n, 3);
   fake.fail('containerMapDma', 'ENOMEM');
   const { hint } = failure(t, () => {
-    space.mapSync(memory, 0, 8192n, 0x10000n, 3);
+    space.mapSync(memory, 0, 2n * PAGE, 0x10000n, 3);
   });
-  t.regex(hint ?? '', /^4096 bytes are mapped, and 8192 more bytes need .* at least 12288 bytes/);
+  const start = `${PAGE} bytes are mapped, and ${2n * PAGE} more bytes need `;
+  t.true(hint?.startsWith(start) && hint.includes(`at least ${3n * PAGE} bytes`), hint);
   t.regex(hint ?? '', /RLIMIT_MEMLOCK is 8388608/);
-  t.regex(hint ?? '', new RegExp(`prlimit --pid ${process.pid} --memlock=12288`));
+  t.regex(hint ?? '', new RegExp(`prlimit --pid ${process.pid} --memlock=${3 * PAGE_SIZE}`));
 });
 
 test('without a memlock limit, ENOMEM has no hint; the hint for ENOSPC states the mapping limit', (t) => {
@@ -226,7 +228,7 @@ test('without a memlock limit, ENOMEM has no hint; the hint for ENOSPC states th
   });
   const { fake, backend } = make(tree);
   const space = backend.openSync(NAME, {}).addressSpace;
-  const memory = space.allocate(4096, false);
+  const memory = space.allocate(PAGE_SIZE, false);
   const refused = () =>
     failure(t, () => {
       space.mapSync(memory, 0, PAGE, 0n, 3);
@@ -239,7 +241,7 @@ test('without a memlock limit, ENOMEM has no hint; the hint for ENOSPC states th
 
 test('the hint for an IOVA outside the usable ranges lists the ranges', (t) => {
   const { fake, space } = open(t);
-  const memory = space.allocate(4096, false);
+  const memory = space.allocate(PAGE_SIZE, false);
   fake.fail('containerMapDma', 'EINVAL');
   const refused = (iova: bigint) =>
     failure(t, () => {
@@ -249,17 +251,17 @@ test('the hint for an IOVA outside the usable ranges lists the ranges', (t) => {
     refused(0xfee0_0000n).hint ?? '',
     /allowed IOVA ranges are 0x0-0xfedfffff, 0xfef00000-0x7fffffffff/,
   );
-  t.is(refused(0x1000n).hint, undefined);
+  t.is(refused(PAGE).hint, undefined);
 });
 
 test('sizes are rounded up to huge pages; the hint for ENOMEM states the missing pages', (t) => {
   const { fake, space } = open(t);
-  t.is(space.allocate(1, false).size, 4096);
-  t.is(space.allocate(5000, true).size, 8192);
-  t.is(space.allocate(4096, '2M').size, 2 ** 21);
+  t.is(space.allocate(1, false).size, PAGE_SIZE);
+  t.is(space.allocate(PAGE_SIZE + 1, true).size, 2 * PAGE_SIZE);
+  t.is(space.allocate(PAGE_SIZE, '2M').size, 2 ** 21);
   t.deepEqual(fake.calls, [
-    'memoryAllocate 4096 0',
-    'memoryAllocate 8192 -1',
+    `memoryAllocate ${PAGE_SIZE} 0`,
+    `memoryAllocate ${2 * PAGE_SIZE} -1`,
     `memoryAllocate ${2 ** 21} 21`,
   ]);
   fake.fail('memoryAllocate', 'ENOMEM');
@@ -272,21 +274,21 @@ test('sizes are rounded up to huge pages; the hint for ENOMEM states the missing
 
 test('shared memory and mapped memory must be page-aligned and consist of whole pages', (t) => {
   const { fake, space } = open(t);
-  const shared = new SharedArrayBuffer(8192);
+  const shared = new SharedArrayBuffer(2 * PAGE_SIZE);
   const memory = space.fromShared(shared);
   t.is(memory.buffer, shared);
-  space.mapSync(memory, 4096, PAGE, 0n, 1);
-  t.is(fake.calls.at(-1), `containerMapDma 100 1 1879052288 0 4096`);
+  space.mapSync(memory, PAGE_SIZE, PAGE, 0n, 1);
+  t.is(fake.calls.at(-1), `containerMapDma 100 1 ${0x7000_0000 + PAGE_SIZE} 0 ${PAGE_SIZE}`);
   const wrong: [run: () => Memory, type: ErrorConstructor][] = [
     [() => space.fromShared(new SharedArrayBuffer(4095)), RangeError],
     [() => space.fromShared(new SharedArrayBuffer(0)), RangeError],
-    [() => space.fromShared(new ArrayBuffer(4096) as never), TypeError],
-    [() => space.fromFd(5, 100, 4096, true), RangeError],
+    [() => space.fromShared(new ArrayBuffer(PAGE_SIZE) as never), TypeError],
+    [() => space.fromFd(5, 100, PAGE_SIZE, true), RangeError],
     [() => space.fromFd(5, 0, 100, true), RangeError],
     [() => space.fromFd(5, 0, 0, true), RangeError],
-    [() => space.fromFd(-1, 0, 4096, true), RangeError],
+    [() => space.fromFd(-1, 0, PAGE_SIZE, true), RangeError],
     [() => space.allocate(0, false), RangeError],
-    [() => space.allocate(4096, '4K' as never), TypeError],
+    [() => space.allocate(PAGE_SIZE, '4K' as never), TypeError],
   ];
   fake.calls.length = 0;
   for (const [run, type] of wrong) t.throws(run, { instanceOf: type });
@@ -296,15 +298,15 @@ test('shared memory and mapped memory must be page-aligned and consist of whole 
     instanceOf: RangeError,
     message: /is not page-aligned.*maxByteLength/,
   });
-  t.is(space.fromFd(5, 4096, 8192, false).size, 8192);
-  t.is(fake.calls.at(-1), 'memoryMapFd 5 4096 8192 false');
+  t.is(space.fromFd(5, PAGE_SIZE, 2 * PAGE_SIZE, false).size, 2 * PAGE_SIZE);
+  t.is(fake.calls.at(-1), `memoryMapFd 5 ${PAGE_SIZE} ${2 * PAGE_SIZE} false`);
 });
 
 test('map and unmap refuse wrong arguments before any system call', (t) => {
   const { fake, space } = open(t);
-  const memory = space.allocate(4096, false);
+  const memory = space.allocate(PAGE_SIZE, false);
   fake.calls.length = 0;
-  const alien = { buffer: memory.buffer, size: 4096, release: () => undefined };
+  const alien = { buffer: memory.buffer, size: PAGE_SIZE, release: () => undefined };
   const wrong: [run: () => unknown, type: ErrorConstructor][] = [
     [
       () => {
@@ -314,19 +316,19 @@ test('map and unmap refuse wrong arguments before any system call', (t) => {
     ],
     [
       () => {
-        space.mapSync(memory, 0, 8192n, 0n, 3);
+        space.mapSync(memory, 0, 2n * PAGE, 0n, 3);
       },
       RangeError,
     ],
     [
       () => {
-        space.mapSync(memory, 4096, PAGE, 0n, 3);
+        space.mapSync(memory, PAGE_SIZE, PAGE, 0n, 3);
       },
       RangeError,
     ],
     [
       () => {
-        space.mapSync(memory, -4096, PAGE, 0n, 3);
+        space.mapSync(memory, -PAGE_SIZE, PAGE, 0n, 3);
       },
       RangeError,
     ],
@@ -344,7 +346,7 @@ test('map and unmap refuse wrong arguments before any system call', (t) => {
     ],
     [
       () => {
-        space.mapSync(memory, 0, 4096 as never, 0n, 3);
+        space.mapSync(memory, 0, PAGE_SIZE as never, 0n, 3);
       },
       TypeError,
     ],

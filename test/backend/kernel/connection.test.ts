@@ -1,5 +1,6 @@
 import test from 'ava';
 import type { ExecutionContext } from 'ava';
+import { PAGE_SIZE } from '../../../lib/checks.js';
 import type { DeviceConnection, OpenOptions } from '../../../lib/contract/index.js';
 import { failure, make } from './backend.js';
 import { CDEV_NODES, goodHost, GROUP_NODES } from '../../sysfs/tree.js';
@@ -50,9 +51,9 @@ test('wrong arguments are refused before any system call', (t) => {
     () => device.getRegionInfo(-1),
     () => device.getIrqInfo(2 ** 32),
     () => device.feature(-1, new Uint8Array(0)),
-    () => device.map(0, 100, 4096),
+    () => device.map(0, 100, PAGE_SIZE),
     () => device.map(0, 0, 0),
-    () => device.map(0, 0, 2 ** 32 + 4096),
+    () => device.map(0, 0, 2 ** 32 + PAGE_SIZE),
     () => {
       device.attachPasid(2 ** 20);
     },
@@ -83,13 +84,13 @@ test('map() accepts whole pages, and accepts a partial page only at the end of t
   const { fake, device } = open(t);
   fake.answers.deviceGetRegionInfo = () => ({
     flags: 7,
-    size: 0x1020n,
+    size: BigInt(PAGE_SIZE + 0x20),
     offset: 0n,
     capabilities: [],
   });
-  t.is(device.map(0, 0, 4096).size, 4096);
-  t.is(device.map(0, 4096, 0x20).size, 0x20);
-  t.is(device.map(0, 0, 0x1020).size, 0x1020);
+  t.is(device.map(0, 0, PAGE_SIZE).size, PAGE_SIZE);
+  t.is(device.map(0, PAGE_SIZE, 0x20).size, 0x20);
+  t.is(device.map(0, 0, PAGE_SIZE + 0x20).size, PAGE_SIZE + 0x20);
   t.throws(() => device.map(0, 0, 0x30), {
     instanceOf: RangeError,
     message: /multiple of the page size/,
@@ -101,7 +102,7 @@ test('a window of whole pages ends at the end of the region', (t) => {
   const { fake, device } = open(t);
   const answer = { flags: 7, size: 0x80n, offset: 0n, capabilities: [] };
   fake.answers.deviceGetRegionInfo = () => answer;
-  const window = device.map(0, 0, 4096);
+  const window = device.map(0, 0, PAGE_SIZE);
   t.is(window.size, 0x80);
   t.is(window.read32(0x7c), 0);
   const outside = { instanceOf: RangeError, message: /exceed a window of 128 bytes/ };
@@ -112,21 +113,24 @@ test('a window of whole pages ends at the end of the region', (t) => {
   }, outside);
   // The kernel refuses pages after the last page of the region.
   fake.calls.length = 0;
-  device.map(0, 4096, 4096);
-  device.map(0, 0, 8192);
-  t.deepEqual(fake.calls, ['mapRegion 102 4096 4096 true', 'mapRegion 102 0 8192 true']);
+  device.map(0, PAGE_SIZE, PAGE_SIZE);
+  device.map(0, 0, 2 * PAGE_SIZE);
+  t.deepEqual(fake.calls, [
+    `mapRegion 102 ${PAGE_SIZE} ${PAGE_SIZE} true`,
+    `mapRegion 102 0 ${2 * PAGE_SIZE} true`,
+  ]);
 });
 
 test('a region without write access is mapped read-only', (t) => {
   const { fake, device } = open(t);
   fake.answers.deviceGetRegionInfo = () => ({
     flags: 5,
-    size: 4096n,
+    size: BigInt(PAGE_SIZE),
     offset: 0n,
     capabilities: [],
   });
-  const window = device.map(0, 0, 4096);
-  t.is(fake.calls.at(-1), 'mapRegion 102 0 4096 false');
+  const window = device.map(0, 0, PAGE_SIZE);
+  t.is(fake.calls.at(-1), `mapRegion 102 0 ${PAGE_SIZE} false`);
   t.throws(
     () => {
       window.write32(0, 1);
@@ -148,7 +152,7 @@ test('setIrqs() sends the request unchanged, and returns a positive result of th
 test('close disables the interrupts, unmaps the windows and closes all descriptors', (t) => {
   const { fake, device } = open(t);
   const eventfds = [device.createEventfd()];
-  const window = device.map(0, 0, 4096);
+  const window = device.map(0, 0, PAGE_SIZE);
   device.setIrqs({ index: 2, flags: TRIGGER | EVENTFD, start: 0, count: 1, eventfds });
   device.setIrqs({ index: 0, flags: TRIGGER | NONE, start: 0, count: 1 });
   fake.calls.length = 0;
@@ -186,7 +190,7 @@ test('after close, each method fails with EBADF and makes no system call', async
     () => {
       device.store(0, 0, 4, 0);
     },
-    () => device.map(0, 0, 4096),
+    () => device.map(0, 0, PAGE_SIZE),
     () => {
       device.resetSync();
     },

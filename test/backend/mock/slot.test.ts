@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { PAGE_SIZE } from '../../../lib/checks.js';
 import type { DeviceConnection, Via } from '../../../lib/contract/index.js';
 import { MockBackend } from '../../../lib/backend/mock/index.js';
 import { ModelRegistry } from '../../../lib/backend/mock/models/registry.js';
@@ -125,11 +126,11 @@ test('the functions of a card share one address space until the last function is
   const { open } = card(t);
   const [first, second] = [open(0), open(1)];
   t.is(first.addressSpace, second.addressSpace);
-  const memory = first.addressSpace.allocate(4096, false);
-  first.addressSpace.mapSync(memory, 0, 4096n, 0x10000n, 3);
+  const memory = first.addressSpace.allocate(PAGE_SIZE, false);
+  first.addressSpace.mapSync(memory, 0, BigInt(PAGE_SIZE), 0x10000n, 3);
   first.close();
   fails(t, 'EEXIST', () => {
-    second.addressSpace.mapSync(memory, 0, 4096n, 0x10000n, 3);
+    second.addressSpace.mapSync(memory, 0, BigInt(PAGE_SIZE), 0x10000n, 3);
   });
   second.close();
   fails(t, 'EBADF', () => second.addressSpace.unmap(0n, 0n, 2));

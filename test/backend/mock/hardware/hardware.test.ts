@@ -1,4 +1,5 @@
 import test from 'ava';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import { HostInterrupts } from '../../../../lib/backend/mock/machine/interrupts.js';
 import { type Message } from '../../../../lib/contract/message.js';
 import { Msix } from '../../../../lib/backend/mock/hardware/msix.js';
@@ -185,7 +186,7 @@ test('a DMA transfer faults if bus mastering is disabled', (t) => {
       name: 'dma',
       write: () => {
         try {
-          host.dmaRead(0x1000n, new Uint8Array(1));
+          host.dmaRead(BigInt(PAGE_SIZE), new Uint8Array(1));
           fault = null;
         } catch (error) {
           fault = error;
@@ -194,8 +195,8 @@ test('a DMA transfer faults if bus mastering is disabled', (t) => {
     },
   ]);
   const device = connect(t, model);
-  const memory = device.addressSpace.allocate(4096, false);
-  device.addressSpace.mapSync(memory, 0, 4096n, 0x1000n, 1);
+  const memory = device.addressSpace.allocate(PAGE_SIZE, false);
+  device.addressSpace.mapSync(memory, 0, BigInt(PAGE_SIZE), BigInt(PAGE_SIZE), 1);
   device.store(0, 0, 4, 1);
   t.true(fault instanceof DmaFault);
   t.regex((fault as DmaFault).message, /no bus master/);

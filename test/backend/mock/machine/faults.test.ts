@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { VfioError } from '../../../../lib/errors.js';
 import type { DeviceConnection } from '../../../../lib/contract/index.js';
 import type { FaultKind } from '../../../../lib/backend/mock/machine/faults.js';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import { edu } from '../../../../lib/backend/mock/models/edu.js';
 import { nvme } from '../../../../lib/backend/mock/models/nvme/index.js';
 import { MockBackend } from '../../../../lib/backend/mock/index.js';
@@ -10,7 +11,7 @@ import { bind, closing, CONFIG, enableBusMaster, fails, trigger } from '../suppo
 
 const MSI = 1;
 const MSIX = 2;
-const PAGE = 4096;
+const PAGE = BigInt(PAGE_SIZE);
 
 function make(t: ExecutionContext, name = 'mock:nvme') {
   const backend = new MockBackend(new ModelRegistry([edu, nvme]));
@@ -20,7 +21,7 @@ function make(t: ExecutionContext, name = 'mock:nvme') {
 }
 
 const bytes = () => new Uint8Array(4);
-const memory = (device: DeviceConnection) => device.addressSpace.allocate(PAGE, false);
+const memory = (device: DeviceConnection) => device.addressSpace.allocate(PAGE_SIZE, false);
 
 /**
  * For each kind of fault, a call that normally succeeds, and the system call that its error names.
@@ -35,7 +36,7 @@ const calls: Readonly<
   feature: ['VFIO_DEVICE_FEATURE', (device) => device.feature(0x20005, bytes())],
   read: ['read', (device) => device.read(CONFIG, 0, bytes())],
   write: ['write', (device) => device.write(0, 0x14, bytes())],
-  mmap: ['mmap', (device) => device.map(0, 0, PAGE)],
+  mmap: ['mmap', (device) => device.map(0, 0, PAGE_SIZE)],
   reset: [
     'VFIO_DEVICE_RESET',
     (device) => {
@@ -79,14 +80,14 @@ const calls: Readonly<
   map: [
     'IOMMU_IOAS_MAP',
     (device) => {
-      device.addressSpace.mapSync(memory(device), 0, BigInt(PAGE), 0n, 3);
+      device.addressSpace.mapSync(memory(device), 0, PAGE, 0n, 3);
     },
   ],
   unmap: [
     'IOMMU_IOAS_UNMAP',
     (device) => {
-      device.addressSpace.mapSync(memory(device), 0, BigInt(PAGE), 0n, 3);
-      return device.addressSpace.unmap(0n, BigInt(PAGE), 0);
+      device.addressSpace.mapSync(memory(device), 0, PAGE, 0n, 3);
+      return device.addressSpace.unmap(0n, PAGE, 0);
     },
   ],
 };
@@ -98,7 +99,7 @@ for (const [kind, [syscall, call]] of Object.entries(calls)) {
     const error = t.throws(() => call(device), { instanceOf: VfioError, code: 'EPROTO' });
     t.is(error.syscall, syscall);
     t.is(error.path, 'mock:nvme?via=cdev');
-    if (kind === 'unmap') device.addressSpace.unmap(0n, BigInt(PAGE), 0);
+    if (kind === 'unmap') device.addressSpace.unmap(0n, PAGE, 0);
     t.notThrows(() => call(device));
   });
 }
@@ -186,21 +187,21 @@ test('map() fails with ENOMEM above the memlock limit, and with ENOSPC above `dm
   const { control, device } = make(t);
   const { addressSpace } = device;
   const map = (iova: bigint) => {
-    addressSpace.mapSync(memory(device), 0, BigInt(PAGE), iova, 3);
+    addressSpace.mapSync(memory(device), 0, PAGE, iova, 3);
   };
-  control.limit({ memlock: BigInt(2 * PAGE), dmaEntries: 3 });
-  map(0x1000n);
-  map(0x2000n);
+  control.limit({ memlock: 2n * PAGE, dmaEntries: 3 });
+  map(PAGE);
+  map(2n * PAGE);
   fails(t, 'ENOMEM', () => {
-    map(0x3000n);
+    map(3n * PAGE);
   });
   control.limit({ memlock: 2n ** 40n });
-  map(0x3000n);
+  map(3n * PAGE);
   fails(t, 'ENOSPC', () => {
-    map(0x4000n);
+    map(4n * PAGE);
   });
   control.clear();
-  map(0x4000n);
+  map(4n * PAGE);
   t.throws(
     () => {
       control.limit({ vectors: -1 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { MockAddressSpace } from '../../../../lib/backend/mock/machine/address-space.js';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import { fails } from '../support.js';
 
 /**
@@ -17,24 +18,24 @@ declare const WebAssembly: {
 const READ = 1;
 const WRITE = 2;
 const BOTH = READ | WRITE;
-const PAGE = 4096;
+const PAGE = BigInt(PAGE_SIZE);
 
 test('if memory is mapped, release() frees the memory only after the unmap', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(1, false);
-  t.is(memory.size, PAGE);
+  t.is(memory.size, PAGE_SIZE);
   const { buffer } = memory;
-  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  space.mapSync(memory, 0, PAGE, 0n, BOTH);
   memory.release();
   t.notThrows(() => {
     space.write(0n, Uint8Array.of(1));
   });
-  t.is(buffer.byteLength, PAGE);
-  space.unmap(0n, 4096n, 0);
+  t.is(buffer.byteLength, PAGE_SIZE);
+  space.unmap(0n, PAGE, 0);
   t.is(buffer.byteLength, 0);
   t.throws(
     () => {
-      space.mapSync(memory, 0, 4096n, 0n, BOTH);
+      space.mapSync(memory, 0, PAGE, 0n, BOTH);
     },
     { code: 'EBADF' },
   );
@@ -46,7 +47,7 @@ test('if memory is mapped, release() frees the memory only after the unmap', (t)
 test('if the ArrayBuffer of memory was transferred, DMA to the memory throws', (t) => {
   const space = new MockAddressSpace('mock:test');
   const memory = space.allocate(1, false);
-  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  space.mapSync(memory, 0, PAGE, 0n, BOTH);
   structuredClone(memory.buffer, { transfer: [memory.buffer as ArrayBuffer] });
   const message = /^a mock device cannot access the memory, because its ArrayBuffer was trans/;
   t.throws(
@@ -76,15 +77,15 @@ test('a SharedArrayBuffer must be page-aligned and consist of whole pages', (t) 
     size: number,
     options?: { maxByteLength: number },
   ) => SharedArrayBuffer;
-  const shared = new make(PAGE, { maxByteLength: PAGE });
+  const shared = new make(PAGE_SIZE, { maxByteLength: PAGE_SIZE });
   const memory = space.fromShared(shared);
   t.is(memory.buffer, shared);
-  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  space.mapSync(memory, 0, PAGE, 0n, BOTH);
   space.write(5n, Uint8Array.of(6));
   t.is(new Uint8Array(shared)[5], 6);
   const wasm = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
   t.is(space.fromShared(wasm.buffer).size, 65536);
-  const wrong = [new make(PAGE), new make(100, { maxByteLength: PAGE }), new make(0)];
+  const wrong = [new make(PAGE_SIZE), new make(100, { maxByteLength: PAGE_SIZE }), new make(0)];
   for (const buffer of wrong) {
     t.throws(() => space.fromShared(buffer), { instanceOf: RangeError });
   }
@@ -96,34 +97,34 @@ test('DMA reads a mapped file, and writes by the device or by the program change
     rmSync(folder, { recursive: true });
   });
   const path = join(folder, 'memory');
-  writeFileSync(path, Buffer.alloc(2 * PAGE, 0x11));
+  writeFileSync(path, Buffer.alloc(2 * PAGE_SIZE, 0x11));
   const fd = openSync(path, 'r+');
   const space = new MockAddressSpace('mock:test');
-  const memory = space.fromFd(fd, PAGE, PAGE, true);
-  space.mapSync(memory, 0, 4096n, 0n, BOTH);
+  const memory = space.fromFd(fd, PAGE_SIZE, PAGE_SIZE, true);
+  space.mapSync(memory, 0, PAGE, 0n, BOTH);
   const read = new Uint8Array(1);
   space.read(0n, read);
   t.is(read[0], 0x11);
   space.write(1n, Uint8Array.of(0x22));
-  t.is(readFileSync(path)[PAGE + 1], 0x22);
+  t.is(readFileSync(path)[PAGE_SIZE + 1], 0x22);
   new Uint8Array(memory.buffer)[2] = 0x33;
-  space.unmap(0n, 4096n, 0);
+  space.unmap(0n, PAGE, 0);
   memory.release();
-  t.is(readFileSync(path)[PAGE + 2], 0x33);
+  t.is(readFileSync(path)[PAGE_SIZE + 2], 0x33);
 
-  fails(t, 'ENXIO', () => space.fromFd(fd, PAGE, 2 * PAGE, true));
+  fails(t, 'ENXIO', () => space.fromFd(fd, PAGE_SIZE, 2 * PAGE_SIZE, true));
   const readOnly = openSync(path, 'r');
-  fails(t, 'EACCES', () => space.fromFd(readOnly, 0, PAGE, true));
-  const constant = space.fromFd(readOnly, 0, PAGE, false);
+  fails(t, 'EACCES', () => space.fromFd(readOnly, 0, PAGE_SIZE, true));
+  const constant = space.fromFd(readOnly, 0, PAGE_SIZE, false);
   fails(t, 'EFAULT', () => {
-    space.mapSync(constant, 0, 4096n, 0n, BOTH);
+    space.mapSync(constant, 0, PAGE, 0n, BOTH);
   });
   t.notThrows(() => {
-    space.mapSync(constant, 0, 4096n, 0n, READ);
+    space.mapSync(constant, 0, PAGE, 0n, READ);
   });
-  t.throws(() => space.fromFd(fd, 1, PAGE, true), { instanceOf: RangeError });
+  t.throws(() => space.fromFd(fd, 1, PAGE_SIZE, true), { instanceOf: RangeError });
   t.throws(() => space.fromFd(fd, 0, 100, true), { instanceOf: RangeError });
   closeSync(readOnly);
-  fails(t, 'EBADF', () => space.fromFd(readOnly, 0, PAGE, true));
+  fails(t, 'EBADF', () => space.fromFd(readOnly, 0, PAGE_SIZE, true));
   closeSync(fd);
 });

@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava';
 import type { DeviceConnection } from '../../../../lib/contract/index.js';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import { VfioError } from '../../../../lib/errors.js';
 import { bind, connect, open, plainModel, trigger } from '../support.js';
 
@@ -13,6 +14,7 @@ function outcome(run: () => unknown): unknown {
   }
 }
 
+const PAGE = BigInt(PAGE_SIZE);
 const KERNELS = ['6.1', '6.12', '7.2', '7.3'] as const;
 
 /**
@@ -116,15 +118,15 @@ row(
   'MAP_DMA of a range that wraps around gives EOVERFLOW since Linux 7.2, and EINVAL before',
   ['EINVAL', 'EINVAL', 'EOVERFLOW', 'EOVERFLOW'],
   ({ addressSpace }) => {
-    const memory = addressSpace.allocate(8192, false);
-    addressSpace.mapSync(memory, 0, 8192n, 2n ** 64n - 4096n, 3);
+    const memory = addressSpace.allocate(2 * PAGE_SIZE, false);
+    addressSpace.mapSync(memory, 0, 2n * PAGE, 2n ** 64n - PAGE, 3);
   },
 );
 
 row(
   'UNMAP_DMA of a range that wraps around gives EOVERFLOW since Linux 7.2, and EINVAL before',
   ['EINVAL', 'EINVAL', 'EOVERFLOW', 'EOVERFLOW'],
-  ({ addressSpace }) => addressSpace.unmap(2n ** 64n - 4096n, 8192n, 0),
+  ({ addressSpace }) => addressSpace.unmap(2n ** 64n - PAGE, 2n * PAGE, 0),
 );
 
 row(
@@ -146,7 +148,7 @@ row(
     const bytes = new Uint8Array(8);
     new DataView(bytes.buffer).setBigUint64(0, 0x9abc_def0_1234_5678n, true);
     device.write(0, 0x80, bytes);
-    const whole = device.map(0, 0, 0x1000).read64(0x80);
+    const whole = device.map(0, 0, PAGE_SIZE).read64(0x80);
     return whole === 0x9abc_def0_1234_5678n ? Number(whole & 0xffff_ffffn) : 0;
   },
   'edu',

@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import { defineModel } from '../../../../lib/backend/mock/models/define.js';
 import {
   type DeviceHost,
@@ -7,7 +8,7 @@ import {
 import { DmaFault, type DmaFaultReason } from '../../../../lib/backend/mock/machine/dma-fault.js';
 import { bind, CONFIG, connect, enableBusMaster, plainModel } from '../support.js';
 
-const PAGE = 4096;
+const PAGE = BigInt(PAGE_SIZE);
 const READ = 1;
 const WRITE = 2;
 
@@ -23,7 +24,7 @@ function master(t: ExecutionContext, via: 'group' | 'cdev' = 'cdev') {
   };
   const device = connect(t, defineModel({ ...model, create }), undefined, { via });
   enableBusMaster(device);
-  const memory = device.addressSpace.allocate(PAGE, false);
+  const memory = device.addressSpace.allocate(PAGE_SIZE, false);
   const bytes = new Uint8Array(memory.buffer);
   return { device, host: host as unknown as DeviceHost, memory, bytes };
 }
@@ -41,18 +42,18 @@ function faults(
 
 test('DMA accesses mapped memory, and the bytes before a fault are transferred', (t) => {
   const { device, host, memory, bytes } = master(t);
-  device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0x1000n, READ | WRITE);
-  host.dmaWrite(0x1ff0n, new Uint8Array(16).fill(7));
-  t.deepEqual([...bytes.subarray(0xfef, 0xff2)], [0, 7, 7]);
-  faults(t, 'not mapped', 0x2000n, () => {
-    host.dmaWrite(0x1ffen, new Uint8Array(4).fill(9));
+  device.addressSpace.mapSync(memory, 0, PAGE, PAGE, READ | WRITE);
+  host.dmaWrite(2n * PAGE - 16n, new Uint8Array(16).fill(7));
+  t.deepEqual([...bytes.subarray(PAGE_SIZE - 17, PAGE_SIZE - 14)], [0, 7, 7]);
+  faults(t, 'not mapped', 2n * PAGE, () => {
+    host.dmaWrite(2n * PAGE - 2n, new Uint8Array(4).fill(9));
   });
-  t.deepEqual([...bytes.subarray(0xffd)], [7, 9, 9]);
+  t.deepEqual([...bytes.subarray(PAGE_SIZE - 3)], [7, 9, 9]);
 });
 
 test('a DMA transfer faults if bus mastering is off or the mapping forbids the transfer', (t) => {
   const { device, host, memory } = master(t);
-  device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ);
+  device.addressSpace.mapSync(memory, 0, PAGE, 0n, READ);
   host.dmaRead(0n, new Uint8Array(8));
   faults(t, 'not permitted', 8n, () => {
     host.dmaWrite(8n, new Uint8Array(8));
@@ -65,7 +66,7 @@ test('a DMA transfer faults if bus mastering is off or the mapping forbids the t
 
 test('a DMA transfer with a PASID faults if the PASID is not attached', (t) => {
   const { device, host, memory, bytes } = master(t);
-  device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ | WRITE);
+  device.addressSpace.mapSync(memory, 0, PAGE, 0n, READ | WRITE);
   const write = (options: TransferOptions) => () => {
     host.dmaWrite(0n, Uint8Array.of(1), options);
   };
@@ -82,11 +83,11 @@ test('a DMA transfer with a PASID faults if the PASID is not attached', (t) => {
 
 test('a DMA transfer with a PASID reaches the address space of the PASID', (t) => {
   const { device, host, memory, bytes } = master(t);
-  device.addressSpace.mapSync(memory, 0, BigInt(PAGE), 0n, READ | WRITE);
+  device.addressSpace.mapSync(memory, 0, PAGE, 0n, READ | WRITE);
   const spaces = [5, 6].map((pasid) => {
     const space = device.createAddressSpace();
-    const own = space.allocate(PAGE, false);
-    space.mapSync(own, 0, BigInt(PAGE), 0n, READ | WRITE);
+    const own = space.allocate(PAGE_SIZE, false);
+    space.mapSync(own, 0, PAGE, 0n, READ | WRITE);
     device.attachPasid(pasid, { addressSpace: space });
     return { pasid, space, bytes: new Uint8Array(own.buffer) };
   });
@@ -115,15 +116,15 @@ test('the first PASID limits an address space to the addresses of the IOMMU', (t
   using space = device.createAddressSpace();
   const high = 2n ** 48n;
   t.deepEqual(space.ranges(), [{ start: 0n, end: 2n ** 64n - 1n }]);
-  space.mapSync(memory, 0, BigInt(PAGE), high, READ);
+  space.mapSync(memory, 0, PAGE, high, READ);
   const attach = () => {
     device.attachPasid(5, { addressSpace: space });
   };
   t.throws(attach, { code: 'EADDRINUSE' });
-  space.unmap(high, BigInt(PAGE), 0);
+  space.unmap(high, PAGE, 0);
   attach();
   t.deepEqual(space.ranges(), [{ start: 0n, end: high - 1n }]);
-  space.mapSync(memory, 0, BigInt(PAGE), 0xfee0_0000n, READ);
+  space.mapSync(memory, 0, PAGE, 0xfee0_0000n, READ);
   device.detachPasid(5);
   t.deepEqual(space.ranges(), [{ start: 0n, end: 2n ** 64n - 1n }]);
   t.throws(

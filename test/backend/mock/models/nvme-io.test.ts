@@ -154,7 +154,7 @@ test('a DMA fault on data is a transfer error; a DMA fault on a queue is fatal',
   const io = nvme.createIo();
   const { addressSpace } = nvme.device;
   const constant = addressSpace.allocate(4096, false);
-  addressSpace.mapSync(constant, 0, 4096n, 0x1000000n, 1);
+  addressSpace.mapSync(constant, 0, BigInt(constant.size), 0x1000000n, 1);
   const command = { namespace: 1, prp1: 0x1000000n, dwords: [0, 0, 0] };
   t.is(io.run({ ...command, opcode: WRITE }).status, 0);
   t.is(io.run({ ...command, opcode: READ }).status, 0x004);

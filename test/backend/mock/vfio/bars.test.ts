@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import type { DeviceConnection } from '../../../../lib/contract/index.js';
 import type {
   BarShape,
@@ -8,7 +9,7 @@ import type {
 import { romImageSize } from '../../../../lib/backend/mock/vfio/rom.js';
 import { CONFIG, connect, fails, plainModel } from '../support.js';
 
-const MEMORY = { index: 0, size: 0x1000, bits: 32 } as const satisfies BarShape;
+const MEMORY = { index: 0, size: PAGE_SIZE, bits: 32 } as const satisfies BarShape;
 const PORTS = { index: 1, size: 0x100, kind: 'io', bits: 32 } as const satisfies BarShape;
 
 function device(t: ExecutionContext, shape: Partial<FunctionShape>): DeviceConnection {
@@ -95,7 +96,7 @@ test('the ROM region has the size of its BAR and is read-only', (t) => {
   t.deepEqual(connection.getRegionInfo(6), info);
   t.is(connection.load(6, 0, 2), 0xaa55);
   fails(t, 'EINVAL', () => connection.write(6, 0, new Uint8Array(4)));
-  fails(t, 'EINVAL', () => connection.map(6, 0, 0x1000));
+  fails(t, 'EINVAL', () => connection.map(6, 0, PAGE_SIZE));
 });
 
 test('bytes after the ROM image read as ones; a read past the BAR fails with EINVAL', (t) => {
@@ -147,7 +148,7 @@ test('a virtual function always decodes memory and has no interrupt pin', (t) =>
   connection.store(CONFIG, 4, 2, 0);
   t.is(connection.load(CONFIG, 4, 2) & 2, 0);
   t.is(connection.load(0, 4, 4), 0);
-  t.is(connection.map(0, 0, 0x1000).read32(0x40), 0);
+  t.is(connection.map(0, 0, PAGE_SIZE).read32(0x40), 0);
 });
 
 test('if the device has no reset method, RESET gives EINVAL and a hot reset gives ENODEV', (t) => {
@@ -165,7 +166,7 @@ test('if the device has no reset method, RESET gives EINVAL and a hot reset give
 test('in low power, mapped registers read as ones, but the device file can still be accessed', (t) => {
   const connection = device(t, { bars: [MEMORY] });
   const SET = 1 << 17;
-  const window = connection.map(0, 0, 0x1000);
+  const window = connection.map(0, 0, PAGE_SIZE);
   t.is(window.read32(0x40), 0);
   connection.feature(SET | 3, new Uint8Array(0));
   t.is(window.read32(0x40), 0xffff_ffff);
@@ -178,7 +179,7 @@ test('in low power, mapped registers read as ones, but the device file can still
 
 test('a mapping works again after memory decode is enabled again', (t) => {
   const connection = device(t, { bars: [MEMORY] });
-  const window = connection.map(0, 0, 0x1000);
+  const window = connection.map(0, 0, PAGE_SIZE);
   connection.store(CONFIG, 4, 2, 0);
   t.is(window.read16(0x40), 0xffff);
   connection.store(CONFIG, 4, 2, 2);
@@ -189,7 +190,7 @@ test('a mapping works again after memory decode is enabled again', (t) => {
 
 test('if a BAR is smaller than a page, a window of the BAR ends where the BAR ends', (t) => {
   const connection = device(t, { bars: [{ ...MEMORY, size: 0x80 }] });
-  const window = connection.map(0, 0, 0x1000);
+  const window = connection.map(0, 0, PAGE_SIZE);
   t.is(window.size, 0x80);
   t.is(window.read32(0x7c), 0);
   const outside = { instanceOf: RangeError, message: /exceed a window of 128 bytes/ };
@@ -198,8 +199,8 @@ test('if a BAR is smaller than a page, a window of the BAR ends where the BAR en
   t.throws(() => {
     window.write32(0x80, 0);
   }, outside);
-  fails(t, 'EINVAL', () => connection.map(0, 0x1000, 0x1000));
-  fails(t, 'EINVAL', () => connection.map(0, 0, 0x2000));
+  fails(t, 'EINVAL', () => connection.map(0, PAGE_SIZE, PAGE_SIZE));
+  fails(t, 'EINVAL', () => connection.map(0, 0, 2 * PAGE_SIZE));
 });
 
 test('a memory block stores writes of any width', (t) => {

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import test from 'ava';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import type { DeviceConnection } from '../../../../lib/contract/index.js';
 import { VfioError } from '../../../../lib/errors.js';
 import { MockBackend, mockBackend } from '../../../../lib/backend/mock/index.js';
@@ -206,8 +207,8 @@ test('close() is idempotent, and every call after close() fails with EBADF', (t)
   const set = device.createEventSet(1);
   set.add(0, eventfd, true);
   bind(device, 2, 0, [eventfd]);
-  const memory = device.addressSpace.allocate(4096, false);
-  device.addressSpace.mapSync(memory, 0, 4096n, 0n, 3);
+  const memory = device.addressSpace.allocate(PAGE_SIZE, false);
+  device.addressSpace.mapSync(memory, 0, BigInt(PAGE_SIZE), 0n, 3);
   device.ioeventfd({
     region: 0,
     offset: 0x24,
@@ -229,7 +230,7 @@ test('close() is idempotent, and every call after close() fails with EBADF', (t)
     () => {
       device.store(0, 0, 4, 0);
     },
-    () => device.map(0, 0, 4096),
+    () => device.map(0, 0, PAGE_SIZE),
     () => {
       device.resetSync();
     },
@@ -244,7 +245,7 @@ test('close() is idempotent, and every call after close() fails with EBADF', (t)
     () => device.createEventSet(1),
     () => device.getAffinity(2, 0),
     () => {
-      device.addressSpace.mapSync(memory, 0, 4096n, 0n, 3);
+      device.addressSpace.mapSync(memory, 0, BigInt(PAGE_SIZE), 0n, 3);
     },
   ];
   for (const call of calls) t.throws(call, { code: 'EBADF' });

@@ -1,8 +1,10 @@
 import { closeSync } from 'node:fs';
 import test from 'ava';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import type { DeviceConnection } from '../../../../lib/contract/index.js';
 import { bind, CONFIG, fails, open } from '../support.js';
 
+const PAGE = BigInt(PAGE_SIZE);
 const GET = 1 << 16;
 const SET = 1 << 17;
 const PROBE = 1 << 18;
@@ -50,7 +52,8 @@ for (const [name, eleven, twelve] of [
 }
 
 test('DMA_BUF: checks run in the kernel’s order, and a valid request returns an fd', (t) => {
-  const device = open(t, 'mock:nvme');
+  const device = open(t, 'mock:edu');
+  const { size } = device.getRegionInfo(0);
   const request = (
     region: number,
     flags: number,
@@ -71,12 +74,12 @@ test('DMA_BUF: checks run in the kernel’s order, and a valid request returns a
   fails(t, 'EINVAL', request(9, 0, []));
   fails(t, 'EINVAL', request(9, 1, [[0n, 0n]]));
   fails(t, 'ENODEV', request(6, 0, [[0n, 0n]]));
-  fails(t, 'ENODEV', request(1, 0, [[0n, 4096n]]));
+  fails(t, 'ENODEV', request(1, 0, [[0n, PAGE]]));
   fails(t, 'EINVAL', request(0, 0, [[0n, 0n]]));
-  fails(t, 'EINVAL', request(0, 0, [[0n, 4097n]]));
-  fails(t, 'EINVAL', request(0, 0, [[1n, 4096n]]));
-  const end = 2n ** 64n - 4096n;
-  fails(t, 'EOVERFLOW', request(0, 0, [[end, 8192n]]));
+  fails(t, 'EINVAL', request(0, 0, [[0n, PAGE + 1n]]));
+  fails(t, 'EINVAL', request(0, 0, [[1n, PAGE]]));
+  const end = 2n ** 64n - PAGE;
+  fails(t, 'EOVERFLOW', request(0, 0, [[end, 2n * PAGE]]));
   // The sum of the lengths is checked first, then each range.
   fails(t, 'EINVAL', request(0, 0, [[end, end]]));
   fails(
@@ -91,20 +94,20 @@ test('DMA_BUF: checks run in the kernel’s order, and a valid request returns a
     t,
     'EINVAL',
     request(0, 0, [
-      [0x4000n, 4096n],
-      [end, 4096n],
+      [size, PAGE],
+      [end, PAGE],
     ]),
   );
   fails(
     t,
     'EOVERFLOW',
     request(0, 0, [
-      [end, 4096n],
-      [0x4000n, 4096n],
+      [end, PAGE],
+      [size, PAGE],
     ]),
   );
-  fails(t, 'EINVAL', request(0, 0, [[0x3000n, 0x2000n]]));
-  const fd = request(0, 0, [[0n, 0x4000n]])();
+  fails(t, 'EINVAL', request(0, 0, [[size - PAGE, 2n * PAGE]]));
+  const fd = request(0, 0, [[0n, size]])();
   t.true(fd > 2);
   closeSync(fd);
 });
