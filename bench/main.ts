@@ -6,6 +6,7 @@ import { fileBenchmarks } from './paths/files.js';
 import { latencyBenchmarks } from './paths/latency.js';
 import { memoryBenchmarks } from './paths/memory.js';
 import { openingBenchmarks } from './paths/opening.js';
+import { partBenchmarks } from './paths/parts.js';
 import { peerBenchmarks } from './paths/peers.js';
 import { registerBenchmarks } from './paths/registers.js';
 import { growthBenchmark, roundBenchmarks } from './paths/rounds.js';
@@ -16,6 +17,7 @@ const paths = [...registerBenchmarks(bench), ...fileBenchmarks(bench), ...roundB
 await runAsCommand('performance', 'vfio compared with C in the same process', [
   ...paths,
   growthBenchmark(),
+  ...partBenchmarks(),
   ...openingBenchmarks(),
   ...latencyBenchmarks(),
   ...memoryBenchmarks(bench),

@@ -15,13 +15,31 @@ export interface Helper {
   pread32(fd: number, offset: number, dwords: number, turns: number): number;
   pwrite32(fd: number, offset: number, turns: number): number;
   /**
-   * Calls pread() once through Node-API, without checks. No Node-API function can call pread()
-   * faster.
+   * Calls pread(), pwrite() or write() once through Node-API, without checks. No Node-API function
+   * can make the system call faster.
    */
   bareRead(fd: number, offset: number): number;
+  bareWrite(fd: number, offset: number, value: number): void;
   bareSignal(fd: number): void;
-  /** Signals the first `count` eventfds, like a device when the device fires several vectors. */
-  signal(fds: Int32Array, count: number): void;
+  /**
+   * Signals eventfds from the event loop, like a device that fires several vectors. In each turn,
+   * signals the first `count` eventfds and waits until `seen[0]` is `count`. Calls `onEnd` after the
+   * last turn.
+   */
+  signalInLoop(
+    fds: Int32Array,
+    count: number,
+    seen: Uint32Array,
+    turns: number,
+    onEnd: () => void,
+  ): void;
+  /**
+   * Receives the signals of an eventfd with libuv, without the library, until the process ends.
+   * @param part - how much of a delivery is done, see {@link LOOP_PARTS}
+   * @param seen - if the part makes no call into JavaScript, each signal adds 1 to `seen[0]`
+   * @param onWake - called for each signal by the other parts
+   */
+  receiveInLoop(fd: number, part: number, seen: Uint32Array, onWake: () => void): void;
   signalTurns(fds: Int32Array, turns: number): number;
   drain(fds: Int32Array): void;
   /**
@@ -45,6 +63,13 @@ export interface Helper {
   pin(cpu: number): void;
   unpin(cpus: number): void;
 }
+
+/**
+ * The parts of a delivery by the event loop. Each part also does the work of the parts before it:
+ * one turn of the event loop, a second epoll set, a call of a JavaScript function, and the same call
+ * with its asynchronous context, ticks and microtasks.
+ */
+export const LOOP_PARTS = { loop: 0, secondSet: 1, function: 2, callback: 3 } as const;
 
 const path = new URL('../../../build-bench/Release/bench.node', import.meta.url).pathname;
 

@@ -48,7 +48,7 @@ const STEPS: Readonly<Record<string, readonly [number, string]>> = {
 };
 
 /** Formats a quantity with three digits, in a suitable unit. */
-function quantity(value: number, unit: string): string {
+export function quantity(value: number, unit: string): string {
   const [factor, next] = STEPS[unit] ?? [Infinity, ''];
   return Math.abs(value) >= factor ? quantity(value / factor, next) : `${digits(value)} ${unit}`;
 }

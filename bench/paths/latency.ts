@@ -1,4 +1,4 @@
-import { helper, pinned, SIGNALLING_CPU } from '../lib/helper.js';
+import { helper, LOOP_PARTS, pinned, SIGNALLING_CPU } from '../lib/helper.js';
 import { openBench, requestVectors } from '../lib/host.js';
 import { type Benchmark, type Contender, median } from '../lib/measure.js';
 import type { PciDevice } from '../../lib/index.js';
@@ -28,6 +28,7 @@ export function latencyBenchmarks(): Benchmark[] {
     run: () => pinned(() => us(helper.receive(fdsInC, IDLE, SAMPLES.idle, SIGNALLING_CPU, false))),
   };
   const receiver = new Receiver(device, fds);
+  const receiverInC = new ReceiverInC(device.createEventfd().fd ?? -1);
   return [
     {
       title: 'latency, spinning',
@@ -54,46 +55,31 @@ export function latencyBenchmarks(): Benchmark[] {
     {
       title: 'latency, loop not asleep',
       unit: 'us',
-      contenders: [spinInC, { name: 'listener', run: () => receiver.awake(HOT, SAMPLES.hot) }],
+      contenders: [
+        spinInC,
+        { name: 'C, in the event loop', run: () => receiverInC.awake(HOT, SAMPLES.hot) },
+        { name: 'listener', run: () => receiver.awake(HOT, SAMPLES.hot) },
+      ],
       goals: [{ of: 'listener', to: 'C, spinning', atMost: 2.5, stretch: 1.5 }],
     },
   ];
 }
 
-class Receiver {
-  readonly #device: PciDevice;
-  readonly #fds: Int32Array;
-  #more = false;
+/** Receives signals in the event loop. A subclass adds the receiver. */
+class LoopReceiver {
+  protected readonly fds: Int32Array;
+  protected more = false;
   #done: () => void = () => undefined;
 
-  constructor(device: PciDevice, fds: Int32Array) {
-    this.#device = device;
-    this.#fds = fds;
-    const vector = device.interrupts.msix.vector(0);
-    vector?.on('interrupt', () => {
-      this.#more = helper.received();
-      if (!this.#more) this.#done();
-    });
-    vector?.unref();
-  }
-
-  byHand(gap: number, samples: number, spin: boolean): Promise<number> {
-    return pinned(() => {
-      using poller = this.#device.interrupts.poll();
-      this.#start(gap, samples);
-      while (this.#more) {
-        if (spin) poller.spin(1_000_000);
-        else poller.wait(1000);
-      }
-      return us(helper.stopSignals());
-    });
+  constructor(fds: Int32Array) {
+    this.fds = fds;
   }
 
   byLoop(gap: number, samples: number): Promise<number> {
     return pinned(async () => {
       const alive = setInterval(() => undefined, 2 ** 30);
       const received = new Promise<void>((resolve) => (this.#done = resolve));
-      this.#start(gap, samples);
+      this.start(gap, samples);
       await received;
       clearInterval(alive);
       return us(helper.stopSignals());
@@ -103,15 +89,57 @@ class Receiver {
   /** Keeps the event loop awake, like a program that has other work. */
   async awake(gap: number, samples: number): Promise<number> {
     const turn = () => {
-      if (this.#more) setImmediate(turn);
+      if (this.more) setImmediate(turn);
     };
     setImmediate(turn);
     return this.byLoop(gap, samples);
   }
 
-  #start(gap: number, samples: number): void {
-    this.#more = true;
-    helper.startSignals(this.#fds, gap, samples, SIGNALLING_CPU);
+  protected start(gap: number, samples: number): void {
+    this.more = true;
+    helper.startSignals(this.fds, gap, samples, SIGNALLING_CPU);
+  }
+
+  /** Called after the last signal. */
+  protected end(): void {
+    this.more = false;
+    this.#done();
+  }
+}
+
+/** Receives the signals of an eventfd with C code in the event loop, without the library. */
+class ReceiverInC extends LoopReceiver {
+  constructor(fd: number) {
+    super(Int32Array.of(fd));
+    helper.receiveInLoop(fd, LOOP_PARTS.secondSet, new Uint32Array(1), () => {
+      this.end();
+    });
+  }
+}
+
+/** Receives the interrupts of vector 0. */
+class Receiver extends LoopReceiver {
+  readonly #device: PciDevice;
+
+  constructor(device: PciDevice, fds: Int32Array) {
+    super(fds);
+    this.#device = device;
+    const onInterrupt = () => {
+      if (!helper.received()) this.end();
+    };
+    device.interrupts.msix.vector(0)?.on('interrupt', onInterrupt).unref();
+  }
+
+  byHand(gap: number, samples: number, spin: boolean): Promise<number> {
+    return pinned(() => {
+      using poller = this.#device.interrupts.poll();
+      this.start(gap, samples);
+      while (this.more) {
+        if (spin) poller.spin(1_000_000);
+        else poller.wait(1000);
+      }
+      return us(helper.stopSignals());
+    });
   }
 }
 

@@ -1,4 +1,5 @@
 import type { DmaOptions } from '../../lib/index.js';
+import { native } from '../../lib/native/binding.js';
 import { helper, timed } from '../lib/helper.js';
 import type { Bench } from '../lib/host.js';
 import type { Benchmark, Contender } from '../lib/measure.js';
@@ -8,6 +9,8 @@ const SIZES = [
   [2 * MIB, 4],
   [64 * MIB, 1],
 ] as const;
+/** The argument of `memoryAllocate` for transparent huge pages. */
+const TRANSPARENT_HUGE_PAGES = -1;
 const PIECE = 4096;
 const PIECES = 10_000;
 
@@ -24,6 +27,20 @@ export function memoryBenchmarks({ device }: Bench): Benchmark[] {
       dma.allocateSync(size, options).free();
       await twoTurns();
     }
+    return (helper.threadTime() - start) / turns;
+  };
+  const byAddon = (size: number, turns: number) => async () => {
+    const start = helper.threadTime();
+    for (let turn = 0; turn < turns; turn++) {
+      const memory = native().memoryAllocate(size, TRANSPARENT_HUGE_PAGES);
+      native().memoryRelease(memory.handle, memory.buffer);
+      await twoTurns();
+    }
+    return (helper.threadTime() - start) / turns;
+  };
+  const onlyTurns = (turns: number) => async () => {
+    const start = helper.threadTime();
+    for (let turn = 0; turn < turns; turn++) await twoTurns();
     return (helper.threadTime() - start) / turns;
   };
   const buffer = dma.allocateSync(2 * MIB, { hugePages: true });
@@ -49,11 +66,15 @@ export function memoryBenchmarks({ device }: Bench): Benchmark[] {
           { name: 'C, huge', run: () => helper.createAndFree(size, true, turns) },
           { name: 'vfio', run: ours(size, turns, {}) },
           { name: 'vfio, huge', run: ours(size, turns, { hugePages: true }) },
+          { name: 'addon, huge', run: byAddon(size, turns) },
+          { name: 'two turns of the loop', run: onlyTurns(turns) },
         ],
         goals: [
           { of: 'vfio', to: 'C', atMost: 1.25 },
           { of: 'vfio, huge', to: 'C, huge', atMost: 1.25 },
           { of: 'vfio, huge', to: 'vfio', atMost: 0.25 },
+          { of: 'addon, huge', to: 'C, huge' },
+          { of: 'two turns of the loop', to: 'C, huge' },
         ],
       };
     }),

@@ -15,6 +15,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   ExportRounds(env, exports);
   ExportLatency(env, exports);
   ExportMemory(env, exports);
+  ExportLoop(env, exports);
   return exports;
 }
 

@@ -47,11 +47,17 @@ inline int Fd(const Napi::CallbackInfo& info, size_t position) {
   return info[position].As<Napi::Number>().Int32Value();
 }
 
+// Whether a thread signals, so that latencies are measured.
+bool IsLatencyMeasured();
+// Records the latency of the signal that arrived. Returns false if the signal was the last signal.
+bool SignalReceived();
+
 void ExportRegisters(Napi::Env env, Napi::Object exports);
 void ExportFiles(Napi::Env env, Napi::Object exports);
 void ExportRounds(Napi::Env env, Napi::Object exports);
 void ExportLatency(Napi::Env env, Napi::Object exports);
 void ExportMemory(Napi::Env env, Napi::Object exports);
+void ExportLoop(Napi::Env env, Napi::Object exports);
 
 }  // namespace vfio::bench
 

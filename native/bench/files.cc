@@ -58,6 +58,21 @@ napi_value BareRead(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// bareWrite(fd, offset, value): calls pwrite once, like bareRead().
+napi_value BareWrite(napi_env env, napi_callback_info info) {
+  size_t count = 3;
+  napi_value arguments[3];
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  int32_t fd;
+  int64_t offset;
+  uint32_t value;
+  napi_get_value_int32(env, arguments[0], &fd);
+  napi_get_value_int64(env, arguments[1], &offset);
+  napi_get_value_uint32(env, arguments[2], &value);
+  static_cast<void>(!pwrite(fd, &value, sizeof(value), offset));
+  return nullptr;
+}
+
 // bareSignal(fd): writes to an eventfd once, with the C interface of Node-API and without checks.
 napi_value BareSignal(napi_env env, napi_callback_info info) {
   size_t count = 1;
@@ -81,6 +96,7 @@ napi_value Bare(napi_env env, napi_callback callback) {
 void ExportFiles(Napi::Env env, Napi::Object exports) {
   exports.Set("pread32", Napi::Function::New<Read>(env));
   exports.Set("bareRead", Bare(env, BareRead));
+  exports.Set("bareWrite", Bare(env, BareWrite));
   exports.Set("bareSignal", Bare(env, BareSignal));
   exports.Set("pwrite32", Napi::Function::New<Write>(env));
 }

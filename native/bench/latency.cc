@@ -97,7 +97,7 @@ void Start(const Napi::CallbackInfo& info) {
 
 // received(): called by the handler of a signal. Returns false if the signal was the last signal.
 Napi::Value Received(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), Running()->Received());
+  return Napi::Boolean::New(info.Env(), SignalReceived());
 }
 
 // stopSignals(): returns the latencies in nanoseconds and ends the signaller.
@@ -147,6 +147,10 @@ void Unpin(const Napi::CallbackInfo& info) {
 }
 
 }  // namespace
+
+bool IsLatencyMeasured() { return Running() != nullptr; }
+
+bool SignalReceived() { return Running()->Received(); }
 
 void ExportLatency(Napi::Env env, Napi::Object exports) {
   exports.Set("startSignals", Napi::Function::New<Start>(env));

@@ -26,12 +26,6 @@ bool SignalFirst(const int32_t* fds, uint32_t count) {
   return written;
 }
 
-// signal(fds, count): signals the first `count` eventfds, like a device that fires many vectors.
-void Signal(const Napi::CallbackInfo& info) {
-  const Eventfds eventfds(info);
-  Check(info.Env(), SignalFirst(eventfds.fds, Count(info, 1)), "write");
-}
-
 // signalTurns(fds, turns): writes to each eventfd once in each turn. Returns nanoseconds per write.
 Napi::Value SignalTurns(const Napi::CallbackInfo& info) {
   const Eventfds eventfds(info);
@@ -93,7 +87,6 @@ Napi::Value Rounds(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void ExportRounds(Napi::Env env, Napi::Object exports) {
-  exports.Set("signal", Napi::Function::New<Signal>(env));
   exports.Set("signalTurns", Napi::Function::New<SignalTurns>(env));
   exports.Set("drain", Napi::Function::New<Drain>(env));
   exports.Set("rounds", Napi::Function::New<Rounds>(env));
