@@ -29,7 +29,7 @@ import {
   checkString,
   didYouMean,
 } from '../checks.js';
-import { didReset, type WrittenByte } from '../pci/function-reset.js';
+import { canReset, didReset, type WrittenByte } from '../pci/function-reset.js';
 import type { Handle } from './handle.js';
 
 /** A decoded base address register with its size. */
@@ -118,7 +118,8 @@ export class ConfigSpace {
     checkBytes(bytes, 'bytes');
     checkExtent(offset, bytes.length, this.size);
     const n = this.#handle.connection.write(VFIO_PCI_CONFIG_REGION_INDEX, offset, bytes);
-    this.#onWritten(offset, n, (at) => bytes[at] ?? 0);
+    this.#handle.changes.emit('config', offset, n);
+    this.#reportReset(offset, n, (at) => bytes[at] ?? 0);
     return n;
   }
 
@@ -258,13 +259,12 @@ export class ConfigSpace {
   #store(offset: number, width: 1 | 2 | 4, value: number): void {
     checkAccess(offset, width, this.size);
     this.#handle.connection.store(VFIO_PCI_CONFIG_REGION_INDEX, offset, width, value);
-    this.#onWritten(offset, width, (n) => value >>> (8 * n));
+    this.#handle.changes.emit('config', offset, width);
+    if (canReset(offset, value)) this.#reportReset(offset, width, (n) => value >>> (8 * n));
   }
 
-  #onWritten(offset: number, length: number, byteAt: WrittenByte): void {
-    const { changes } = this.#handle;
-    changes.emit('config', offset, length);
-    if (didReset(this, offset, length, byteAt)) changes.emit('reset');
+  #reportReset(offset: number, length: number, byteAt: WrittenByte): void {
+    if (didReset(this, offset, length, byteAt)) this.#handle.changes.emit('reset');
   }
 }
 

@@ -15,6 +15,23 @@ const AF_FLR = 0x01;
 const CAPABILITIES_START = 0x40;
 const CAPABILITIES_END = 0x100;
 
+/**
+ * The bits of a dword that can start a function reset: {@link DEVCTL_FLR} in byte 1 and {@link AF_FLR}
+ * in byte 0. Capabilities start at a multiple of 4.
+ */
+const RESET_BITS = (DEVCTL_FLR << 8) | AF_FLR;
+
+/**
+ * Returns whether a write could start a function reset, without a read of the capabilities. Most
+ * writes could not, and need no call of {@link didReset}.
+ *
+ * @param offset - a multiple of the width of the write
+ * @param value - the written 1, 2 or 4 bytes
+ */
+export function canReset(offset: number, value: number): boolean {
+  return offset >= CAPABILITIES_START && (value & (RESET_BITS >>> (8 * (offset & 3)))) !== 0;
+}
+
 /** Returns byte `n` of a write. Byte 0 is the first written byte. */
 export type WrittenByte = (n: number) => number;
 
