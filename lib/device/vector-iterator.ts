@@ -35,14 +35,17 @@ export class VectorIterator implements AsyncGenerator<bigint, void, undefined> {
     this.#pending = pending;
   }
 
-  async next(): Promise<Result> {
-    if (this.#state === 'new') this.#start();
-    const count = this.#pending.take();
-    if (count > 0n) return { done: false, value: count };
-    if (this.#vector.closed) this.#end();
-    if (this.#state === 'ended') return DONE;
+  next(): Promise<Result> {
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
+      if (this.#state === 'new') this.#start();
+      const count = this.#pending.take();
+      if (count > 0n) {
+        resolve({ done: false, value: count });
+        return;
+      }
+      if (this.#vector.closed) this.#end();
+      if (this.#state === 'ended') resolve(DONE);
+      else this.#waiting.push(resolve);
     });
   }
 
