@@ -82,7 +82,8 @@ export const command = defineCommand({
     const changes = new RecordedChanges();
     // A pipe can be read only once.
     if (script !== undefined && isFile(script)) await scanScript(script, changes);
-    const input = script === undefined ? process.stdin : await openScript(script);
+    using opened = script === undefined ? null : await openScript(script);
+    const input = opened?.stream ?? process.stdin;
     const session = new Session(await openConnection(name, { ...options, via }), changes);
     /** Number of the current line in the script. */
     let number = 0;
@@ -132,9 +133,16 @@ function nameWith(name: string, settings: Readonly<Record<string, string | undef
   return `${name}${name.includes('?') ? '&' : '?'}${text}`;
 }
 
-async function openScript(path: string): Promise<Readable> {
+/** Opens a script. The caller disposes of the result, also if the script was not read. */
+async function openScript(path: string): Promise<{ readonly stream: Readable } & Disposable> {
   try {
-    return (await open(path)).createReadStream();
+    const stream = (await open(path)).createReadStream();
+    return {
+      stream,
+      [Symbol.dispose]() {
+        stream.destroy();
+      },
+    };
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     throw new VfioError({ code, syscall: 'open', path, cause });
@@ -143,7 +151,8 @@ async function openScript(path: string): Promise<Readable> {
 
 /** Reads a script once before the script is run. A record that cannot be replayed is refused. */
 async function scanScript(path: string, changes: RecordedChanges): Promise<void> {
-  for await (const line of readLines(await openScript(path), outputClosed)) changes.scan(line);
+  using script = await openScript(path);
+  for await (const line of readLines(script.stream, outputClosed)) changes.scan(line);
   const { refusal } = changes;
   if (refusal === null) return;
   const hint = "let the driver allocate the memory with access: 'read' or access: 'write'";
