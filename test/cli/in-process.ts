@@ -8,14 +8,18 @@ let running: Promise<unknown> = Promise.resolve();
  * Runs a command of `vfio` in the process of the test. A new process for each command would take
  * most of the time of the tests. The command must not read standard input, and must not wait for a
  * signal: {@link vfio} in `vfio.ts` starts a process for such a command.
+ *
+ * @param cwd - the working directory of the command
  */
-export async function vfioHere(args: readonly string[]): Promise<Outcome> {
-  const outcome = running.then(() => captureOutput(args));
+export async function vfioHere(args: readonly string[], cwd = process.cwd()): Promise<Outcome> {
+  const outcome = running.then(() => captureOutput(args, cwd));
   running = outcome.catch(() => undefined);
   return outcome;
 }
 
-async function captureOutput(args: readonly string[]): Promise<Outcome> {
+async function captureOutput(args: readonly string[], cwd: string): Promise<Outcome> {
+  const before = process.cwd();
+  process.chdir(cwd);
   const [stdout, stderr] = [capture(process.stdout), capture(process.stderr)];
   try {
     const code = await runCommandLine(args);
@@ -23,6 +27,7 @@ async function captureOutput(args: readonly string[]): Promise<Outcome> {
   } finally {
     stdout.end();
     stderr.end();
+    process.chdir(before);
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { temporaryFolder } from '../native/helpers.js';
 import { programPath, runCommand } from '../observe/run-program.js';
+import { vfioHere } from './in-process.js';
 import { VFIO } from './vfio.js';
 
 /** The commands that write a file, with the arguments for an output file. */
@@ -36,6 +37,12 @@ function makeFolder(): string {
 
 function run(command: string, path: string, force: readonly string[], cwd: string) {
   const args = WRITERS[command]?.(path, force) ?? [];
+  return vfioHere(args, cwd);
+}
+
+/** Runs a command in a process of its own, because `vfio trace` starts a program. */
+function runAlone(command: string, path: string, force: readonly string[], cwd: string) {
+  const args = WRITERS[command]?.(path, force) ?? [];
   return runCommand([process.execPath, VFIO, ...args], { cwd });
 }
 
@@ -52,7 +59,7 @@ for (const command of Object.keys(WRITERS)) {
       /^vfio: EEXIST: file already exists 'file.json'[^\n]*\nUse --force [^\n]*\n$/,
     );
     t.is(contents(folder), 'mine');
-    const replaced = await run(command, 'file.json', ['--force'], folder);
+    const replaced = await runAlone(command, 'file.json', ['--force'], folder);
     t.is(replaced.code, 0, replaced.stderr);
     t.true(contents(folder).startsWith('{'));
   });
@@ -91,7 +98,7 @@ for (const command of Object.keys(WRITERS)) {
 test('a record of a device that cannot be opened replaces no file', async (t) => {
   const folder = makeFolder();
   const args = ['run', 'mock:nothing', 'script', '--record', 'file.json', '--force'];
-  t.is((await runCommand([process.execPath, VFIO, ...args], { cwd: folder })).code, 1);
+  t.is((await vfioHere(args, folder)).code, 1);
   t.is(contents(folder), 'mine');
 });
 
@@ -100,7 +107,7 @@ test('a record never replaces its own script, whatever the name of the script', 
   symlinkSync('script', join(folder, 'alias'));
   for (const name of ['script', './script', 'alias']) {
     const args = ['run', 'mock:edu', name, '--record', 'script', '--force'];
-    const { code, stderr } = await runCommand([process.execPath, VFIO, ...args], { cwd: folder });
+    const { code, stderr } = await vfioHere(args, folder);
     t.is(code, 2);
     t.regex(stderr, /would overwrite the script/);
   }

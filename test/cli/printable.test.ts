@@ -9,6 +9,7 @@ import { paint } from '../../lib/cli/terminal.js';
 import type { Plan } from '../../lib/host/binding.js';
 import { printable, printableLines } from '../../lib/printable.js';
 import { temporaryFolder } from '../native/helpers.js';
+import { vfioHere } from './in-process.js';
 import { vfio } from './vfio.js';
 
 /**
@@ -74,25 +75,25 @@ test.serial('`vfio bind` prints control characters in names as visible text', (t
 
 test('every command prints control characters in a device name as visible text', async (t) => {
   const file = join(temporaryFolder(), HOSTILE.replaceAll('\0', ''));
-  t.is((await vfio(['snapshot', 'mock:nvme', file])).code, 0);
+  t.is((await vfioHere(['snapshot', 'mock:nvme', file])).code, 0);
   const device = `mock:${file}`;
   const outcomes = await Promise.all([
-    vfio(['info', device]),
-    vfio(['info', device, '--json']),
-    vfio(['config', device]),
-    vfio(['config', device, '-x']),
-    vfio(['config', device, '--json']),
-    vfio(['reset', device]),
-    vfio(['reset', device, '--json']),
-    vfio(['peek', device, 'bar0', '0', '--json']),
-    vfio(['snapshot', device]),
+    vfioHere(['info', device]),
+    vfioHere(['info', device, '--json']),
+    vfioHere(['config', device]),
+    vfioHere(['config', device, '-x']),
+    vfioHere(['config', device, '--json']),
+    vfioHere(['reset', device]),
+    vfioHere(['reset', device, '--json']),
+    vfioHere(['peek', device, 'bar0', '0', '--json']),
+    vfioHere(['snapshot', device]),
     vfio(['run', device], '{"op":"info"}'),
-    vfio(['info', `${device}.missing`]),
-    vfio(['peek', device, HOSTILE, '0']),
-    vfio(['config', device, HOSTILE]),
-    vfio([HOSTILE]),
+    vfioHere(['info', `${device}.missing`]),
+    vfioHere(['peek', device, HOSTILE, '0']),
+    vfioHere(['config', device, HOSTILE]),
+    vfioHere([HOSTILE]),
     vfio(['trace', '--', HOSTILE]),
-    vfio(['bind', HOSTILE, '--dry-run']),
+    vfioHere(['bind', HOSTILE, '--dry-run']),
     vfio(['demo', device]),
   ]);
   t.deepEqual(

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { vfioHere } from './in-process.js';
 
 const VFIO = fileURLToPath(new URL('../../lib/cli/main.js', import.meta.url));
 
@@ -18,6 +19,12 @@ async function vfio(args: readonly string[], input = '', env: NodeJS.ProcessEnv 
     once(child, 'close'),
   ]);
   return { code: child.exitCode, lines: stdout.split('\n').slice(0, -1), stderr };
+}
+
+/** Runs a command that does not read standard input. */
+async function here(args: readonly string[]) {
+  const { code, stdout, stderr } = await vfioHere(args);
+  return { code, lines: stdout.split('\n').slice(0, -1), stderr };
 }
 
 test('`vfio run` prints one line for each operation', async (t) => {
@@ -52,11 +59,11 @@ test('run reads a script from a file', async (t) => {
   t.teardown(() => rm(folder, { recursive: true }));
   const script = join(folder, 'script.jsonl');
   await writeFile(script, '{"op":"read","region":7,"offset":0,"length":4}\n');
-  const { code, lines } = await vfio(['run', 'mock:nvme', script, '--via', 'group']);
+  const { code, lines } = await here(['run', 'mock:nvme', script, '--via', 'group']);
   t.deepEqual(lines, ['{"ok":true,"data":"361b1000"}']);
   t.is(code, 0);
 
-  const missing = await vfio(['run', 'mock:nvme', join(folder, 'missing')]);
+  const missing = await here(['run', 'mock:nvme', join(folder, 'missing')]);
   t.is(missing.code, 1);
   t.regex(missing.stderr, /^vfio: ENOENT: no such file or directory, open '.*missing'\n$/);
 });
@@ -72,12 +79,12 @@ test('`vfio run` replays a recorded script on another device and reports each di
     '{"op":"fly","answer":{"ok":false,"code":"ERR_OP","message":"unknown operation \\"fly\\""}}',
     '',
   ]);
-  const same = await vfio(['run', 'mock:nvme', record]);
+  const same = await here(['run', 'mock:nvme', record]);
   t.is(same.code, 0, same.stderr);
   t.is(same.lines[0], '{"ok":true,"flags":1,"count":65}');
 
   const again = join(folder, 'again.jsonl');
-  const stopped = await vfio(['run', 'mock:edu', record]);
+  const stopped = await here(['run', 'mock:edu', record]);
   t.is(stopped.code, 1);
   t.is(stopped.lines.length, 1);
   t.regex(
@@ -85,7 +92,7 @@ test('`vfio run` replays a recorded script on another device and reports each di
     /^vfio: line 1: the answer differs from the record, so the replay stopped\n$/,
   );
 
-  const other = await vfio(['run', 'mock:edu', record, '--record', again, '--keep-going']);
+  const other = await here(['run', 'mock:edu', record, '--record', again, '--keep-going']);
   t.is(other.code, 1);
   t.is(other.lines.length, 2);
   t.deepEqual(other.stderr.split('\n'), [
@@ -97,7 +104,7 @@ test('`vfio run` replays a recorded script on another device and reports each di
     other.lines[0],
     '{"ok":true,"flags":9,"count":0,"recorded":{"ok":true,"flags":1,"count":65}}',
   );
-  t.is((await vfio(['run', 'mock:edu', again])).code, 0);
+  t.is((await here(['run', 'mock:edu', again])).code, 0);
 });
 
 test('VFIO_RECORD records the operations of every program that uses the library', async (t) => {
@@ -105,7 +112,7 @@ test('VFIO_RECORD records the operations of every program that uses the library'
   t.teardown(() => rm(folder, { recursive: true }));
   const record = join(folder, 'demo.jsonl');
   t.is((await vfio(['demo', 'mock:edu'], '', { VFIO_RECORD: record })).code, 0);
-  const { code, stderr } = await vfio(['run', 'mock:edu', record]);
+  const { code, stderr } = await here(['run', 'mock:edu', record]);
   t.is(code, 0, stderr);
 });
 
@@ -117,7 +124,7 @@ test('a record whose changes have an unknown writer is refused before the device
   const change =
     '{"op":"buffer_write","name":"b","offset":0,"data":"01000000","inferred":true,"answer":{"ok":true}}\n';
   await writeFile(record, buffer + change);
-  const refused = await vfio(['run', 'mock:edu', record]);
+  const refused = await here(['run', 'mock:edu', record]);
   t.is(refused.code, 1);
   t.deepEqual(refused.lines, []);
   t.regex(refused.stderr, /^vfio: .*the record is refused: line 2: .*\n.*access: 'read'.*\n$/);
@@ -152,7 +159,7 @@ for (const { args, says } of [
   { args: ['run', 'mock:edu', '--via', 'door'], says: /--via must be group or cdev, not 'door'/ },
 ]) {
   test(`a usage error is reported on one line: ${args.join(' ')}`, async (t) => {
-    const { code, stderr } = await vfio(args);
+    const { code, stderr } = await here(args);
     t.is(code, 2);
     t.regex(stderr, says);
   });
@@ -183,7 +190,7 @@ test('an unknown kernel, or a mock option for a real device, is a usage error', 
     ['mock:nvme', '--mock-dmabuf', 'yes'],
     ['0000:01:00.0', '--mock-kernel', '6.1'],
   ]) {
-    const { code, stderr } = await vfio(['run', ...args]);
+    const { code, stderr } = await here(['run', ...args]);
     t.is(code, 2, stderr);
   }
 });

@@ -22,7 +22,7 @@ for (const [behaviour, code, message] of [
   ['closes at once', 'ECONNRESET', /closed the connection/],
 ] as const) {
   test.serial(`open fails on a server with: ${behaviour}`, async (t) => {
-    const name = await startFake(t, behaviour);
+    const name = await startFake(behaviour);
     await collectGarbage();
     const before = countFds();
     const error = await t.throwsAsync(openDevice(name), { instanceOf: VfioError, code });
@@ -49,7 +49,7 @@ for (const [behaviour, code, message] of [
   ['never reads replies', 'ETIMEDOUT', /VFIO_USER_REGION_READ/],
 ] as const) {
   test.serial(`a read ends the connection to a server with: ${behaviour}`, async (t) => {
-    const name = await startFake(t, behaviour);
+    const name = await startFake(behaviour);
     await collectGarbage();
     const before = countFds();
     const device = await openDevice(name);
@@ -71,19 +71,19 @@ for (const [behaviour, code, message] of [
 
 test.serial('an error reply with an impossible errno is EIO', async (t) => {
   for (const behaviour of ['errno 0', 'errno 2^31']) {
-    using device = await openDevice(await startFake(t, behaviour));
+    using device = await openDevice(await startFake(behaviour));
     t.throws(() => device.bar(0).load(0, 4), { code: 'EIO' });
     t.is(device.config.read16(0), 0x1b36);
   }
 });
 
 test.serial('a reply that is longer than the read ends the connection', async (t) => {
-  using device = await openDevice(await startFake(t, 'too long'));
+  using device = await openDevice(await startFake('too long'));
   t.throws(() => device.bar(0).read(0, 64), { code: 'EPROTO', message: /4080 bytes, not 64/ });
 });
 
 test.serial('descriptors that no command asked for are closed', async (t) => {
-  using device = await openDevice(await startFake(t, 'unexpected descriptors'));
+  using device = await openDevice(await startFake('unexpected descriptors'));
   const before = countFds();
   for (let n = 0; n < 10; n++) t.is(device.bar(0).load(0, 4), 1);
   t.is(device.config.read16(0), 0x1b36);
@@ -91,7 +91,7 @@ test.serial('descriptors that no command asked for are closed', async (t) => {
 });
 
 test.serial('a command that the client does not know has an error reply', async (t) => {
-  using device = await openDevice(await startFake(t, 'an unknown command'));
+  using device = await openDevice(await startFake('an unknown command'));
   const isErrorReply = 0x21;
   t.is(device.bar(0).load(0, 4), isErrorReply);
 });
@@ -105,7 +105,7 @@ for (const [behaviour, use] of [
   (device: Awaited<ReturnType<typeof openDevice>>) => unknown,
 ][]) {
   test.serial(`a client refuses: ${behaviour}`, async (t) => {
-    const name = await startFake(t, behaviour);
+    const name = await startFake(behaviour);
     await collectGarbage();
     const before = countFds();
     await t.throwsAsync(
@@ -121,12 +121,12 @@ for (const [behaviour, use] of [
 }
 
 test.serial('an endless chain of capabilities is read once', async (t) => {
-  using device = await openDevice(await startFake(t, 'an endless chain'));
+  using device = await openDevice(await startFake('an endless chain'));
   t.is(device.bar(0).size, 0x3000n);
 });
 
 test.serial('a file that is too short reads all ones, and does not end the process', async (t) => {
-  using device = await openDevice(await startFake(t, 'a short file'));
+  using device = await openDevice(await startFake('a short file'));
   using window = device.bar(0).map();
   t.is(window.read32(0), REGISTER);
   t.false(window.lost);
@@ -147,7 +147,7 @@ test.serial(
       'a file of /proc in place of memory',
     ]) {
       const before = countFds();
-      const device = await openDevice(await startFake(t, behaviour));
+      const device = await openDevice(await startFake(behaviour));
       using window = device.bar(0).map();
       t.is(window.size, 0x3000);
       t.is(window.read32(0), REGISTER);

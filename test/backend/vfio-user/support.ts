@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { ExecutionContext } from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { temporaryFolder } from '../../native/helpers.js';
 
 const program = fileURLToPath(new URL('programs/fake-server.js', import.meta.url));
@@ -14,22 +14,48 @@ export interface FakeServer {
   readonly process: ChildProcess;
 }
 
-/** Starts a server with a behaviour of `programs/behaviours.ts`. The server ends with the test. */
+/**
+ * Starts a server in a process of its own, with a behaviour of `programs/behaviours.ts`. The process
+ * ends with the test.
+ */
 export async function startServer(t: ExecutionContext, behaviour: string): Promise<FakeServer> {
-  const path = join(temporaryFolder(), 's');
-  const child = fork(program, [path, behaviour]);
+  const child = fork(program);
   t.teardown(async () => {
-    if (child.exitCode !== null || child.signalCode !== null) return;
+    if (!isRunning(child)) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
   });
-  await once(child, 'message');
-  return { name: `vfio-user:${path}`, process: child };
+  return { name: await listen(child, behaviour), process: child };
 }
 
-/** Starts a server. @returns the name of its device */
-export async function startFake(t: ExecutionContext, behaviour: string): Promise<string> {
-  return (await startServer(t, behaviour)).name;
+function isRunning({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
+}
+
+/** Makes a process listen at a new socket. @returns the name of the device */
+async function listen(child: ChildProcess, behaviour: string): Promise<string> {
+  const path = join(temporaryFolder(), 's');
+  const answer = once(child, 'message');
+  child.send([path, behaviour]);
+  await answer;
+  return `vfio-user:${path}`;
+}
+
+let shared: ChildProcess | undefined;
+
+test.after.always('the shared process of the servers ends', () => {
+  shared?.kill('SIGKILL');
+});
+
+/**
+ * Starts a server in a process that all tests of a file share, because a process for each server
+ * takes most of the time of the tests. If a server ended the process, a new process is started.
+ *
+ * @returns the name of the device
+ */
+export async function startFake(behaviour: string): Promise<string> {
+  if (shared === undefined || !isRunning(shared)) shared = fork(program);
+  return listen(shared, behaviour);
 }
 
 /** Kills a server, and waits for its end. */

@@ -10,7 +10,7 @@ const PAGE = 4096;
 test.serial(
   'registers in a shared page are memory, and other registers are accessed by messages',
   async (t) => {
-    using device = await openDevice(await startFake(t, 'a shared page'));
+    using device = await openDevice(await startFake('a shared page'));
     const region = device.bar(0);
     t.is(region.sparseAreas, null);
     using window = region.map();
@@ -87,7 +87,7 @@ test.serial('a wait for interrupts ends when the server is killed', async (t) =>
 });
 
 test.serial('the server reads and writes memory by messages while a call waits', async (t) => {
-  using device = await openDevice(await startFake(t, 'DMA by messages'));
+  using device = await openDevice(await startFake('DMA by messages'));
   using window = device.bar(0).map();
   for (const buffer of [
     device.dma.allocateSync(PAGE),
@@ -104,7 +104,7 @@ test.serial('the server reads and writes memory by messages while a call waits',
 });
 
 test.serial('the server reaches only mapped memory, with the access of the mapping', async (t) => {
-  using device = await openDevice(await startFake(t, 'DMA by messages'));
+  using device = await openDevice(await startFake('DMA by messages'));
   using window = device.bar(0).map();
   const refused = 0xeeee_eeee;
   window.write64(0x100, 0x5000n);
@@ -124,7 +124,7 @@ test.serial('the server reaches only mapped memory, with the access of the mappi
 });
 
 test.serial('DMA by messages works while the thread waits for an interrupt', async (t) => {
-  using device = await openDevice(await startFake(t, 'DMA before an interrupt'));
+  using device = await openDevice(await startFake('DMA before an interrupt'));
   using window = device.bar(0).map();
   const buffer = device.dma.allocateSync(PAGE);
   buffer.bytes.fill(0x5a);
@@ -143,7 +143,7 @@ test.serial('DMA by messages works while the thread waits for an interrupt', asy
 });
 
 test.serial('a command that arrives with a reply is answered while the thread waits', async (t) => {
-  using device = await openDevice(await startFake(t, 'DMA behind a reply'));
+  using device = await openDevice(await startFake('DMA behind a reply'));
   using window = device.bar(0).map();
   const buffer = device.dma.allocateSync(PAGE);
   device.interrupts.msix.request(1);
@@ -155,7 +155,7 @@ test.serial('a command that arrives with a reply is answered while the thread wa
 });
 
 test.serial('many buffers use one descriptor, and freed memory is used again', async (t) => {
-  using device = await openDevice(await startFake(t, 'correct'));
+  using device = await openDevice(await startFake('correct'));
   device.dma.allocateSync(PAGE);
   await collectGarbage();
   const before = countFds();
@@ -172,7 +172,7 @@ test.serial('many buffers use one descriptor, and freed memory is used again', a
 test.serial(
   'a request with many eventfds is split by the server’s number of descriptors',
   async (t) => {
-    const connection = await openConnection(await startFake(t, 'correct'));
+    const connection = await openConnection(await startFake('correct'));
     const [one, two, three] = [0, 1, 2].map(() => connection.createEventfd());
     const eventfds = [one ?? null, two ?? null, three ?? null, null];
     t.is(connection.setIrqs({ index: 2, flags: 0x24, start: 0, count: 4, eventfds }), 0);
@@ -185,7 +185,7 @@ test.serial(
 );
 
 test.serial('calls without a command in the protocol fail with ENOTTY', async (t) => {
-  using device = await openDevice(await startFake(t, 'correct'));
+  using device = await openDevice(await startFake('correct'));
   const { connection } = device;
   t.is(device.via, 'vfio-user');
   t.is(connection.kernel, 'vfio-user 0.1');
@@ -232,7 +232,7 @@ test.serial('a path without a server is an error with the path and a hint', asyn
 });
 
 test.serial('options of other devices are refused', async (t) => {
-  const name = await startFake(t, 'correct');
+  const name = await startFake('correct');
   t.throws(() => openDeviceSync(name, { noiommu: true }), { instanceOf: TypeError });
   const fds = { via: 'cdev', iommufd: 0, device: 0 } as const;
   t.throws(() => openDeviceSync(name, { fds }), { instanceOf: TypeError });
