@@ -87,8 +87,18 @@ const ARM64 = ['debian-6.12', 'debian-6.12-16k'].map((kernel) => ({
 }));
 const today = (list) => list[Math.floor(Date.now() / 86_400_000) % list.length];
 const words = process.argv.slice(2);
+/**
+ * The kernels that run the whole suite. The oldest and the newest kernel open devices by group like
+ * debian-6.12, so a short run has only one of them each day, in turn.
+ */
+function contractRuns() {
+  if (FULL || words.length > 0) return EMULATED;
+  const turns = [EMULATED[0], EMULATED[2]].filter((run) => lacks(run) === undefined);
+  return EMULATED.filter((run) => !turns.includes(run) || run === today(turns));
+}
+
 const RUNS = [
-  ...EMULATED,
+  ...contractRuns(),
   ...(FULL || words.includes('arm64') ? ARM64 : []),
   { ...NOVIRT, via: 'cdev', files: FULL ? [] : ['dist/test/lab/guest/messages.test.js'] },
   ONCE,
@@ -248,11 +258,19 @@ const onHost = (...streams) =>
   );
 
 /**
+ * The seed of the random scripts in a short run. With a seed from the clock, a short run could find
+ * a difference that is older than the tested change. A full run and `npm run test:differential` take
+ * their seeds from the clock.
+ */
+const SEED = 1;
+
+/**
  * Runs random scripts on the devices of a kernel and on mock devices. Prints the seed of the
  * scripts.
  */
 async function agrees(label, { kernel, via }, operations) {
-  const args = ['--kernel', kernel, '--via', via, '--ops', `${operations}`];
+  const seed = FULL ? [] : ['--seed', `${SEED}`];
+  const args = ['--kernel', kernel, '--via', via, '--ops', `${operations}`, ...seed];
   const { failed } = await runOne(label, (...streams) =>
     run(['dist/test/differential/main.js', ...args], ...streams),
   );
