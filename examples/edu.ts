@@ -4,26 +4,24 @@
  *
  *   node dist/examples/edu.js [device]     default: mock:edu
  */
-import { openDevice } from 'vfio';
+import { defineRegisters, openDevice } from 'vfio';
 
-const FACTORIAL = 0x08;
-const STATUS = 0x20;
-const STATUS_RAISE = 0x80;
-const INTERRUPT_STATUS = 0x24;
-const ACKNOWLEDGE = 0x64;
-const DMA_SOURCE = 0x80;
-const DMA_DESTINATION = 0x88;
-const DMA_COUNT = 0x90;
-const DMA_COMMAND = 0x98;
-const DMA_START = 1n;
-const DMA_FROM_DEVICE = 2n;
-const DMA_RAISE = 4n;
+const edu = defineRegisters('edu', {
+  factorial: { offset: 0x08, width: 4 },
+  status: { offset: 0x20, width: 4, fields: { computing: 0, raise: 7 } },
+  interrupts: { offset: 0x24, width: 4, access: 'ro' },
+  acknowledge: { offset: 0x64, width: 4, access: 'wo' },
+  source: { offset: 0x80, width: 8 },
+  destination: { offset: 0x88, width: 8 },
+  count: { offset: 0x90, width: 8 },
+  command: { offset: 0x98, width: 8, fields: { start: 0, from_device: 1, raise: 2 } },
+});
 /** DMA address of the device's own memory, which has 4 KiB. */
 const INNER = 0x40000n;
 
 const device = await openDevice(process.argv[2] ?? 'mock:edu');
 device.config.update('command', { memory: 1, bus_master: 1 });
-const registers = device.bar(0).map();
+const registers = edu.on(device.bar(0).map());
 const vector = device.interrupts.msi.request(0);
 
 /** Starts an operation and waits for its interrupt. */
@@ -33,14 +31,14 @@ async function interrupted(start: () => void): Promise<void> {
   const arrived = vector.next();
   start();
   await arrived;
-  registers.write32(ACKNOWLEDGE, registers.read32(INTERRUPT_STATUS));
+  registers.acknowledge.value = registers.interrupts.value;
 }
 
 await interrupted(() => {
-  registers.write32(STATUS, STATUS_RAISE);
-  registers.write32(FACTORIAL, 10);
+  registers.status.write({ raise: 1 });
+  registers.factorial.value = 10;
 });
-console.log(`10! = ${registers.read32(FACTORIAL)}`);
+console.log(`10! = ${registers.factorial.value}`);
 
 // The device can only read the first buffer and can only write the second buffer. The IOMMU
 // enforces these access rights.
@@ -49,17 +47,17 @@ const target = await device.dma.allocate(4096, { access: 'write' });
 const text = new TextEncoder().encode('copied to the device and back by DMA');
 source.bytes.set(text);
 
-async function copy(from: bigint, to: bigint, direction: bigint): Promise<void> {
+async function copy(from: bigint, to: bigint): Promise<void> {
   await interrupted(() => {
-    registers.write64(DMA_SOURCE, from);
-    registers.write64(DMA_DESTINATION, to);
-    registers.write64(DMA_COUNT, BigInt(text.length));
-    registers.write64(DMA_COMMAND, DMA_START | DMA_RAISE | direction);
+    registers.source.value = from;
+    registers.destination.value = to;
+    registers.count.value = BigInt(text.length);
+    registers.command.write({ start: 1, raise: 1, from_device: from === INNER ? 1 : 0 });
   });
 }
 
-await copy(source.iova, INNER, 0n);
-await copy(INNER, target.iova, DMA_FROM_DEVICE);
+await copy(source.iova, INNER);
+await copy(INNER, target.iova);
 console.log(new TextDecoder().decode(target.bytes.subarray(0, text.length)));
 
 // Disables interrupts, unmaps windows, unmaps and frees memory, then closes the device.

@@ -5,20 +5,19 @@
  *
  *   node dist/examples/nvme.js [device]     default: mock:nvme
  */
-import { setImmediate, setTimeout } from 'node:timers/promises';
-import { openDevice, type DmaBuffer, type RegisterWindow } from 'vfio';
+import { setImmediate } from 'node:timers/promises';
+import { defineRegisters, openDevice, type DmaBuffer, type RegisterWindow } from 'vfio';
 
-const CAP = 0x00;
-const CC = 0x14;
-const CSTS = 0x1c;
-const AQA = 0x24;
-const ASQ = 0x28;
-const ACQ = 0x30;
+const nvme = defineRegisters('nvme', {
+  cap: { offset: 0x00, width: 8, access: 'ro', fields: { to: [31, 24], dstrd: [35, 32] } },
+  cc: { offset: 0x14, width: 4, fields: { en: 0, iosqes: [19, 16], iocqes: [23, 20] } },
+  csts: { offset: 0x1c, width: 4, access: 'ro', fields: { rdy: 0, cfs: 1 } },
+  aqa: { offset: 0x24, width: 4, fields: { asqs: [11, 0], acqs: [27, 16] } },
+  asq: { offset: 0x28, width: 8 },
+  acq: { offset: 0x30, width: 8 },
+});
+/** Offset of the doorbells. The distance of two doorbells depends on the controller (CAP.DSTRD). */
 const DOORBELLS = 0x1000;
-const CC_ENABLE = 1;
-/** Entry sizes: 64 bytes for a submission entry, 16 bytes for a completion entry. */
-const CC_ENTRY_SIZES = (6 << 16) | (4 << 20);
-const READY = 1;
 
 const CREATE_SQ = 0x01;
 const CREATE_CQ = 0x05;
@@ -114,18 +113,17 @@ class Queue {
 
 const device = await openDevice(process.argv[2] ?? 'mock:nvme');
 device.config.update('command', { memory: 1, bus_master: 1 });
-const registers = device.bar(0).map();
-const capabilities = registers.read64(CAP);
-const stride = 4 << Number((capabilities >> 32n) & 0xfn);
-
-async function until(ready: number): Promise<void> {
-  while ((registers.read32(CSTS) & READY) !== ready) await setTimeout(1);
-}
+const window = device.bar(0).map();
+const registers = nvme.on(window);
+const { dstrd, to } = registers.cap.read();
+const stride = 4 << dstrd;
+/** Longest time until the controller is ready: CAP.TO is a number of 500 ms. */
+const timeout = 500 * Math.max(1, to);
 
 async function queue(id: number): Promise<Queue> {
   const submission = await device.dma.allocate(PAGE, { access: 'read' });
   const completion = await device.dma.allocate(PAGE, { access: 'write' });
-  return new Queue(id, submission, completion, registers, stride);
+  return new Queue(id, submission, completion, window, stride);
 }
 
 /**
@@ -139,15 +137,16 @@ function byInterrupt(one: Queue): void {
   });
 }
 
-registers.write32(CC, 0);
-await until(0);
+registers.cc.write({ en: 0 });
+await registers.csts.until({ rdy: 0 }, { timeout });
 const admin = await queue(0);
 byInterrupt(admin);
-registers.write32(AQA, ((DEPTH - 1) << 16) | (DEPTH - 1));
-registers.write64(ASQ, admin.submission.iova);
-registers.write64(ACQ, admin.completion.iova);
-registers.write32(CC, CC_ENABLE | CC_ENTRY_SIZES);
-await until(READY);
+registers.aqa.write({ asqs: DEPTH - 1, acqs: DEPTH - 1 });
+registers.asq.value = admin.submission.iova;
+registers.acq.value = admin.completion.iova;
+// The sizes of entries are powers of two: 64 bytes for a command, 16 bytes for a completion.
+registers.cc.write({ en: 1, iosqes: 6, iocqes: 4 });
+await registers.csts.until({ rdy: 1 }, { timeout });
 
 const page = await device.dma.allocate(PAGE, { access: 'write' });
 await admin.submit({ opcode: IDENTIFY, data: page.iova, dwords: [1] });
@@ -207,6 +206,6 @@ async function read(one: Queue, polled: boolean): Promise<void> {
 
 for (const one of queues) await read(one, one.id === 3);
 
-registers.write32(CC, 0);
-await until(0);
+registers.cc.write({ en: 0 });
+await registers.csts.until({ rdy: 0 }, { timeout });
 device.close();

@@ -8,22 +8,29 @@
  *
  *   node dist/examples/virtio-blk.js <device> <blocks> [requests in flight]     default: 16
  */
-import { openDevice, type DmaBuffer, type RegisterWindow } from 'vfio';
+import { defineRegisters, defineStruct, openDevice, type DmaBuffer } from 'vfio';
+import type { RegisterWindow } from 'vfio';
 
-// 4.1.4.3: the common configuration.
-const DEVICE_FEATURE_SELECT = 0x00;
-const DEVICE_FEATURE = 0x04;
-const DRIVER_FEATURE_SELECT = 0x08;
-const DRIVER_FEATURE = 0x0c;
-const DEVICE_STATUS = 0x14;
-const QUEUE_SELECT = 0x16;
-const QUEUE_SIZE = 0x18;
-const QUEUE_MSIX_VECTOR = 0x1a;
-const QUEUE_ENABLE = 0x1c;
-const QUEUE_NOTIFY_OFF = 0x1e;
-const QUEUE_DESC = 0x20;
-const QUEUE_DRIVER = 0x28;
-const QUEUE_DEVICE = 0x30;
+// 4.1.4.3: the common configuration. Addresses are written as two halves.
+const commonConfiguration = defineRegisters('common', {
+  device_feature_select: { offset: 0x00, width: 4 },
+  device_feature: { offset: 0x04, width: 4, access: 'ro' },
+  driver_feature_select: { offset: 0x08, width: 4 },
+  driver_feature: { offset: 0x0c, width: 4 },
+  device_status: { offset: 0x14, width: 1 },
+  queue_select: { offset: 0x16, width: 2 },
+  queue_size: { offset: 0x18, width: 2 },
+  queue_msix_vector: { offset: 0x1a, width: 2 },
+  queue_enable: { offset: 0x1c, width: 2 },
+  queue_notify_off: { offset: 0x1e, width: 2, access: 'ro' },
+  queue_desc: { offset: 0x20, width: 8, split: true },
+  queue_driver: { offset: 0x28, width: 8, split: true },
+  queue_device: { offset: 0x30, width: 8, split: true },
+});
+/** 5.2.4: the configuration of a block device. */
+const blockConfiguration = defineRegisters('block', {
+  capacity: { offset: 0x00, width: 8, access: 'ro', split: true },
+});
 
 // 2.1: bits of the device status.
 const ACKNOWLEDGE = 1;
@@ -34,15 +41,20 @@ const FEATURES_OK = 8;
 const VERSION_1 = 1 << 0;
 const ACCESS_PLATFORM = 1 << 1;
 
-/** 2.7.5: bytes of a descriptor, and its flags. */
-const DESCRIPTOR = 16;
+// 2.7.5: a descriptor, and its flags.
+const descriptor = defineStruct('descriptor', {
+  address: 'u64',
+  length: 'u32',
+  flags: 'u16',
+  next: 'u16',
+});
 const NEXT = 1;
 const DEVICE_WRITES = 2;
 
 // 5.2.6: requests. Sectors always have 512 bytes.
+const header = defineStruct('header', { type: 'u32', reserved: 'u32', sector: 'u64' });
 const READ = 0;
 const WRITE = 1;
-const HEADER = 16;
 const SECTOR = 512;
 
 const BLOCK = 4096;
@@ -66,43 +78,41 @@ function findStructure(type: string) {
   return found;
 }
 
-/** Maps the BAR of a structure. Each BAR is mapped once. */
+/** Returns the window of a structure. Each BAR is mapped once. */
 const windows = new Map<number, RegisterWindow>();
-function windowOf({ bar }: { bar: number }): RegisterWindow {
+function windowOf({ bar, offset, length }: ReturnType<typeof findStructure>): RegisterWindow {
   const window = windows.get(bar) ?? device.bar(bar).map();
   windows.set(bar, window);
-  return window;
+  return window.sub(offset, length);
 }
 
 const commonPlace = findStructure('common_cfg');
 const configurationPlace = findStructure('device_cfg');
 const notifyPlace = findStructure('notify_cfg');
-const common = windowOf(commonPlace);
-const configuration = windowOf(configurationPlace);
+const common = commonConfiguration.on(windowOf(commonPlace));
+const configuration = blockConfiguration.on(windowOf(configurationPlace));
 const notification = windowOf(notifyPlace);
-const base = commonPlace.offset;
-const start = configurationPlace.offset;
 
 /** 3.1.1: resets the device and negotiates the features. */
 function negotiate(): void {
-  common.write8(base + DEVICE_STATUS, 0);
-  while (common.read8(base + DEVICE_STATUS) !== 0);
-  common.write8(base + DEVICE_STATUS, ACKNOWLEDGE | DRIVER);
-  common.write32(base + DEVICE_FEATURE_SELECT, 1);
-  const offered = common.read32(base + DEVICE_FEATURE);
+  common.device_status.value = 0;
+  while (common.device_status.value !== 0);
+  common.device_status.value = ACKNOWLEDGE | DRIVER;
+  common.device_feature_select.value = 1;
+  const offered = common.device_feature.value;
   if ((offered & VERSION_1) === 0) throw new Error('the device does not follow virtio 1.0');
-  common.write32(base + DRIVER_FEATURE_SELECT, 0);
-  common.write32(base + DRIVER_FEATURE, 0);
-  common.write32(base + DRIVER_FEATURE_SELECT, 1);
-  common.write32(base + DRIVER_FEATURE, offered & (VERSION_1 | ACCESS_PLATFORM));
-  common.write8(base + DEVICE_STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-  if ((common.read8(base + DEVICE_STATUS) & FEATURES_OK) === 0) {
+  common.driver_feature_select.value = 0;
+  common.driver_feature.value = 0;
+  common.driver_feature_select.value = 1;
+  common.driver_feature.value = offered & (VERSION_1 | ACCESS_PLATFORM);
+  common.device_status.value = ACKNOWLEDGE | DRIVER | FEATURES_OK;
+  if ((common.device_status.value & FEATURES_OK) === 0) {
     throw new Error('the device refuses the features');
   }
 }
 
 negotiate();
-const capacity = configuration.read32(start) + configuration.read32(start + 4) * 2 ** 32;
+const capacity = Number(configuration.capacity.value);
 console.log(`${capacity} sectors`);
 if (blocks * BLOCK > capacity * SECTOR) throw new Error(`the disk has fewer than ${blocks} blocks`);
 
@@ -114,26 +124,17 @@ const statuses = await device.dma.allocate(4096, { access: 'write' });
 const outgoing = await device.dma.allocate(depth * BLOCK, { access: 'read' });
 const incoming = await device.dma.allocate(depth * BLOCK, { access: 'write' });
 
-function writeAddress(register: number, address: bigint): void {
-  common.write32(base + register, Number(address & 0xffff_ffffn));
-  common.write32(base + register + 4, Number(address >> 32n));
-}
-
 const vector = device.interrupts.msix.request(0);
-common.write16(base + QUEUE_SELECT, 0);
-common.write16(base + QUEUE_SIZE, ENTRIES);
-common.write16(base + QUEUE_MSIX_VECTOR, 0);
-writeAddress(QUEUE_DESC, descriptors.iova);
-writeAddress(QUEUE_DRIVER, available.iova);
-writeAddress(QUEUE_DEVICE, used.iova);
-common.write16(base + QUEUE_ENABLE, 1);
-common.write8(base + DEVICE_STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
-const doorbell =
-  notifyPlace.offset +
-  common.read16(base + QUEUE_NOTIFY_OFF) * (notifyPlace.notifyOffMultiplier ?? 0);
+common.queue_select.value = 0;
+common.queue_size.value = ENTRIES;
+common.queue_msix_vector.value = 0;
+common.queue_desc.value = descriptors.iova;
+common.queue_driver.value = available.iova;
+common.queue_device.value = used.iova;
+common.queue_enable.value = 1;
+common.device_status.value = ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK;
+const doorbell = common.queue_notify_off.value * (notifyPlace.notifyOffMultiplier ?? 0);
 
-const table = new DataView(descriptors.buffer);
-const requests = new DataView(headers.buffer);
 /** 2.7.6 and 2.7.8: both rings begin with 16 bits of flags and a 16-bit index. */
 const availableRing = new Uint16Array(available.buffer);
 const usedIndex = new Uint16Array(used.buffer);
@@ -142,22 +143,20 @@ let published = 0;
 let consumed = 0;
 
 function setDescriptor(index: number, address: bigint, length: number, flags: number): void {
-  const at = index * DESCRIPTOR;
-  table.setBigUint64(at, address, true);
-  table.setUint32(at + 8, length, true);
-  table.setUint16(at + 12, flags, true);
-  table.setUint16(at + 14, (flags & NEXT) === 0 ? 0 : index + 1, true);
+  const next = (flags & NEXT) === 0 ? 0 : index + 1;
+  const entry = descriptor.on(descriptors, index * descriptor.size);
+  Object.assign(entry, { address, length, flags, next });
 }
 
 /** Submits a request with the descriptors and buffers of a slot. */
 function submit(slot: number, type: typeof READ | typeof WRITE, block: number): void {
-  const data = (type === WRITE ? outgoing : incoming).iova + BigInt(slot * BLOCK);
+  const data = (type === WRITE ? outgoing : incoming).iovaOf(slot * BLOCK);
   const head = slot * PER_REQUEST;
-  requests.setUint32(slot * HEADER, type, true);
-  requests.setBigUint64(slot * HEADER + 8, BigInt((block * BLOCK) / SECTOR), true);
-  setDescriptor(head, headers.iova + BigInt(slot * HEADER), HEADER, NEXT);
+  const request = header.on(headers, slot * header.size);
+  Object.assign(request, { type, sector: BigInt((block * BLOCK) / SECTOR) });
+  setDescriptor(head, headers.iovaOf(slot * header.size), header.size, NEXT);
   setDescriptor(head + 1, data, BLOCK, type === WRITE ? NEXT : NEXT | DEVICE_WRITES);
-  setDescriptor(head + 2, statuses.iova + BigInt(slot), 1, DEVICE_WRITES);
+  setDescriptor(head + 2, statuses.iovaOf(slot), 1, DEVICE_WRITES);
   availableRing[2 + (published % ENTRIES)] = head;
   published = (published + 1) & 0xffff;
   // The device can read the index at any time, so the index is written last.
@@ -229,6 +228,6 @@ await transfer(
 );
 console.log(`${blocks} blocks read, ${wrong} blocks differ`);
 
-common.write8(base + DEVICE_STATUS, 0);
+common.device_status.value = 0;
 device.close();
 process.exitCode = wrong === 0 ? 0 : 1;

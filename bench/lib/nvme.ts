@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { PciDevice, RegisterWindow } from 'vfio';
 import { QueuePair } from '../../lib/demo/nvme/queue.js';
 import * as nvme from '../../lib/demo/nvme/registers.js';
@@ -15,7 +14,8 @@ export class PolledNvme {
 
   private constructor(
     readonly device: PciDevice,
-    readonly registers: RegisterWindow,
+    readonly window: RegisterWindow,
+    readonly registers: ReturnType<typeof nvme.controllerRegisters.on>,
     readonly stride: number,
   ) {
     this.admin = this.#queue(0);
@@ -27,9 +27,9 @@ export class PolledNvme {
    */
   static async start(device: PciDevice, queues = 16): Promise<PolledNvme> {
     device.config.update('command', { memory: 1, bus_master: 1 });
-    const registers = device.bar(0).map();
-    const { doorbellStride } = nvme.decodeCapabilities(registers.read64(nvme.REG_CAP));
-    const controller = new PolledNvme(device, registers, doorbellStride);
+    const window = device.bar(0).map();
+    const registers = nvme.controllerRegisters.on(window);
+    const controller = new PolledNvme(device, window, registers, 4 << registers.cap.read().dstrd);
     await controller.#start(queues);
     return controller;
   }
@@ -98,13 +98,13 @@ export class PolledNvme {
 
   async #start(queues: number): Promise<void> {
     const { registers } = this;
-    registers.write32(nvme.REG_CC, 0);
-    await this.#ready(0);
-    registers.write32(nvme.REG_AQA, ((DEPTH - 1) << 16) | (DEPTH - 1));
-    registers.write64(nvme.REG_ASQ, this.admin.ring.submission.iova);
-    registers.write64(nvme.REG_ACQ, this.admin.ring.completion.iova);
-    registers.write32(nvme.REG_CC, nvme.CC_EN | nvme.CC_IOSQES_64 | nvme.CC_IOCQES_16);
-    await this.#ready(nvme.CSTS_RDY);
+    registers.cc.write({ en: 0 });
+    await registers.csts.until({ rdy: 0 });
+    registers.aqa.write({ asqs: DEPTH - 1, acqs: DEPTH - 1 });
+    registers.asq.value = this.admin.ring.submission.iova;
+    registers.acq.value = this.admin.ring.completion.iova;
+    registers.cc.write({ en: 1, ...nvme.ENTRY_SIZES });
+    await registers.csts.until({ rdy: 1 });
     await this.run(this.admin, {
       opcode: nvme.ADMIN_SET_FEATURES,
       cdw10: nvme.FEATURE_NUMBER_OF_QUEUES,
@@ -112,16 +112,12 @@ export class PolledNvme {
     });
   }
 
-  async #ready(state: number): Promise<void> {
-    while ((this.registers.read32(nvme.REG_CSTS) & nvme.CSTS_RDY) !== state) await delay(1);
-  }
-
   #queue(id: number): QueuePair {
     const ring = new Ring(
       DEPTH,
       this.device.dma.allocateSync(DEPTH * nvme.SQ_ENTRY_SIZE),
       this.device.dma.allocateSync(DEPTH * nvme.CQ_ENTRY_SIZE),
-      this.registers,
+      this.window,
       {
         tail: nvme.REG_DOORBELLS + 2 * id * this.stride,
         head: nvme.REG_DOORBELLS + (2 * id + 1) * this.stride,

@@ -1,25 +1,26 @@
 /** The driver under test: computes factorials with an edu device. */
-import type { PciDevice, RegisterWindow, Vector } from 'vfio';
+import { defineRegisters, type PciDevice, type Vector } from 'vfio';
 
-const IDENTIFICATION = 0x00;
-const FACTORIAL = 0x08;
-const STATUS = 0x20;
-const STATUS_RAISE = 0x80;
-const INTERRUPT_STATUS = 0x24;
-const ACKNOWLEDGE = 0x64;
+const edu = defineRegisters('edu', {
+  identification: { offset: 0x00, width: 4, access: 'ro', fields: { kind: [15, 0] } },
+  factorial: { offset: 0x08, width: 4 },
+  status: { offset: 0x20, width: 4, fields: { computing: 0, raise: 7 } },
+  interrupts: { offset: 0x24, width: 4, access: 'ro' },
+  acknowledge: { offset: 0x64, width: 4, access: 'wo' },
+});
 
 export class FactorialEngine {
-  readonly #registers: RegisterWindow;
+  readonly #registers: ReturnType<typeof edu.on>;
   readonly #vector: Vector;
 
   constructor(device: PciDevice) {
     device.config.update('command', { memory: 1, bus_master: 1 });
-    this.#registers = device.bar(0).map();
-    const id = this.#registers.read32(IDENTIFICATION);
-    if ((id & 0xffff) !== 0x00ed)
-      throw new Error(`not an edu device: identification 0x${id.toString(16)}`);
+    this.#registers = edu.on(device.bar(0).map());
+    const { kind } = this.#registers.identification.read();
+    if (kind !== 0x00ed)
+      throw new Error(`not an edu device: identification 0x${kind.toString(16)}`);
     this.#vector = device.interrupts.msi.request(0);
-    this.#registers.write32(STATUS, STATUS_RAISE);
+    this.#registers.status.write({ raise: 1 });
   }
 
   /**
@@ -29,9 +30,9 @@ export class FactorialEngine {
   async compute(n: number, timeoutMs = 5000): Promise<number> {
     if (!Number.isInteger(n) || n < 0 || n > 12) throw new RangeError(`n is ${n}: use 0 to 12`);
     const arrived = this.#vector.next({ timeout: timeoutMs });
-    this.#registers.write32(FACTORIAL, n);
+    this.#registers.factorial.value = n;
     await arrived;
-    this.#registers.write32(ACKNOWLEDGE, this.#registers.read32(INTERRUPT_STATUS));
-    return this.#registers.read32(FACTORIAL);
+    this.#registers.acknowledge.value = this.#registers.interrupts.value;
+    return this.#registers.factorial.value;
   }
 }

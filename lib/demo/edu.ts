@@ -1,23 +1,28 @@
 import { randomFillSync } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { DmaBuffer, Message, PciDevice, RegisterWindow, Vector } from '../index.js';
+import {
+  defineRegisters,
+  type DmaBuffer,
+  type Message,
+  type PciDevice,
+  type RegisterAccessors,
+  type Vector,
+} from '../index.js';
 import { checkMessages, writeVirtualMessage } from './messages.js';
 import type { DemoReport } from './report.js';
 
 /** Registers of QEMU's educational device (docs/specs/edu in QEMU). */
-const LIVENESS = 0x04;
-const FACTORIAL = 0x08;
-const STATUS = 0x20;
-const STATUS_RAISE = 0x80;
-const INTERRUPT_STATUS = 0x24;
-const INTERRUPT_ACKNOWLEDGE = 0x64;
-const DMA_SOURCE = 0x80;
-const DMA_DESTINATION = 0x88;
-const DMA_COUNT = 0x90;
-const DMA_COMMAND = 0x98;
-const DMA_START = 1n;
-const DMA_FROM_DEVICE = 2n;
-const DMA_RAISE = 4n;
+const EDU = {
+  liveness: { offset: 0x04, width: 4 },
+  factorial: { offset: 0x08, width: 4 },
+  status: { offset: 0x20, width: 4, fields: { computing: 0, raise: 7 } },
+  interrupts: { offset: 0x24, width: 4, access: 'ro' },
+  acknowledge: { offset: 0x64, width: 4, access: 'wo' },
+  source: { offset: 0x80, width: 8 },
+  destination: { offset: 0x88, width: 8 },
+  count: { offset: 0x90, width: 8 },
+  command: { offset: 0x98, width: 8, fields: { start: 0, from_device: 1, raise: 2 } },
+} as const;
+const edu = defineRegisters('edu', EDU);
 /** Address of the device's buffer in the address space of the DMA engine. */
 const BUFFER = 0x40000n;
 /**
@@ -42,7 +47,7 @@ class Edu {
   interrupts = 0;
 
   constructor(
-    readonly registers: RegisterWindow,
+    readonly registers: RegisterAccessors<typeof EDU>,
     readonly vector: Vector,
   ) {}
 
@@ -52,22 +57,20 @@ class Edu {
     start();
     await finished;
     this.interrupts += 1;
-    const status = this.registers.read32(INTERRUPT_STATUS);
-    this.registers.write32(INTERRUPT_ACKNOWLEDGE, status);
+    this.registers.acknowledge.value = this.registers.interrupts.value;
   }
 
   async factorial(n: number): Promise<number> {
     await this.run(() => {
-      this.registers.write32(STATUS, STATUS_RAISE);
-      this.registers.write32(FACTORIAL, n);
+      this.registers.status.write({ raise: 1 });
+      this.registers.factorial.value = n;
     });
-    return this.registers.read32(FACTORIAL);
+    return this.registers.factorial.value;
   }
 
   async copy(source: bigint, destination: bigint, size: number): Promise<void> {
-    const direction = source === BUFFER ? DMA_FROM_DEVICE : 0n;
     await this.run(() => {
-      this.#transfer(source, destination, size, DMA_RAISE | direction);
+      this.#transfer(source, destination, size, { raise: 1 });
     });
   }
 
@@ -77,21 +80,18 @@ class Edu {
    */
   async send({ address, data }: Message, buffer: DmaBuffer): Promise<void> {
     new DataView(buffer.buffer).setUint32(0, data, true);
-    this.#transfer(buffer.iova, BUFFER, MESSAGE_SIZE, 0n);
-    await this.#waitForDma();
-    this.#transfer(BUFFER, address, MESSAGE_SIZE, DMA_FROM_DEVICE);
-    await this.#waitForDma();
+    this.#transfer(buffer.iova, BUFFER, MESSAGE_SIZE, { raise: 0 });
+    await this.registers.command.until({ start: 0 });
+    this.#transfer(BUFFER, address, MESSAGE_SIZE, { raise: 0 });
+    await this.registers.command.until({ start: 0 });
   }
 
-  #transfer(source: bigint, destination: bigint, size: number, flags: bigint): void {
-    this.registers.write64(DMA_SOURCE, source);
-    this.registers.write64(DMA_DESTINATION, destination);
-    this.registers.write64(DMA_COUNT, BigInt(size));
-    this.registers.write64(DMA_COMMAND, DMA_START | flags);
-  }
-
-  async #waitForDma(): Promise<void> {
-    while ((this.registers.read64(DMA_COMMAND) & DMA_START) !== 0n) await sleep(1);
+  #transfer(source: bigint, destination: bigint, size: number, flags: { raise: 0 | 1 }): void {
+    this.registers.source.value = source;
+    this.registers.destination.value = destination;
+    this.registers.count.value = BigInt(size);
+    const from_device = source === BUFFER ? 1 : 0;
+    this.registers.command.write({ start: 1, from_device, ...flags });
   }
 }
 
@@ -102,25 +102,26 @@ class Edu {
 export async function eduDemo(device: PciDevice): Promise<DemoReport> {
   device.config.update('command', { memory: 1, bus_master: 1 });
   writeVirtualMessage(device);
-  using registers = device.bar(0).map();
+  using window = device.bar(0).map();
+  const registers = edu.on(window);
   const vector = device.interrupts.msi.request(0, { counts: true });
-  const edu = new Edu(registers, vector);
+  const driver = new Edu(registers, vector);
 
-  registers.write32(LIVENESS, PROBE);
-  const alive = registers.read32(LIVENESS) === ~PROBE >>> 0;
-  const factorial = await edu.factorial(OPERAND);
+  registers.liveness.value = PROBE;
+  const alive = registers.liveness.value === ~PROBE >>> 0;
+  const factorial = await driver.factorial(OPERAND);
 
   using written = await device.dma.allocate(COPY_SIZE, { access: 'read' });
   using read = await device.dma.allocate(COPY_SIZE, { access: 'write' });
   randomFillSync(written.bytes, 0, COPY_SIZE);
-  await edu.copy(written.iova, BUFFER, COPY_SIZE);
-  await edu.copy(BUFFER, read.iova, COPY_SIZE);
+  await driver.copy(written.iova, BUFFER, COPY_SIZE);
+  await driver.copy(BUFFER, read.iova, COPY_SIZE);
   const sent = written.bytes.subarray(0, COPY_SIZE);
   const equal = Buffer.compare(sent, read.bytes.subarray(0, COPY_SIZE)) === 0;
 
   using message = await device.dma.allocate(PAGE, { access: 'read' });
   const messages = await checkMessages(device, vector, MESSAGES, (physical) =>
-    edu.send(physical, message),
+    driver.send(physical, message),
   );
 
   const expected = Array.from({ length: OPERAND }, (_, n) => n + 1).reduce((a, b) => a * b);
@@ -130,14 +131,14 @@ export async function eduDemo(device: PciDevice): Promise<DemoReport> {
       alive,
       factorial: { of: OPERAND, value: factorial },
       dma: { bytes: COPY_SIZE, verified: equal },
-      interrupts: { total: edu.interrupts },
+      interrupts: { total: driver.interrupts },
       ...messages.data,
     },
     lines: [
       ['liveness', alive ? 'responds' : 'does NOT respond'],
       ['factorial', `${OPERAND}! = ${factorial}`],
       ['DMA', `${COPY_SIZE} bytes to the device and back ${equal ? 'unchanged' : 'CHANGED'}`],
-      ['interrupts', `${edu.interrupts} by MSI`],
+      ['interrupts', `${driver.interrupts} by MSI`],
       ...messages.lines,
     ],
   };

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type DmaBuffer,
   type PciDevice,
@@ -36,8 +35,14 @@ const PC = 0b01;
 /** Drives an NVMe controller. Each queue uses its own vector. The admin queue uses vector 0. */
 export class NvmeController {
   readonly #device: PciDevice;
-  readonly #registers: RegisterWindow;
-  readonly #capabilities: nvme.ControllerCapabilities;
+  readonly #window: RegisterWindow;
+  readonly #registers: ReturnType<typeof nvme.controllerRegisters.on>;
+  /** Maximum number of entries in a queue. */
+  readonly #maxQueueEntries: number;
+  /** Bytes between doorbells. */
+  readonly #doorbellStride: number;
+  /** Longest time from a change of the bit `CC.EN` to the change of the bit `CSTS.RDY`, in ms. */
+  readonly #wait: { readonly timeout: number };
   readonly #buffers: DmaBuffer[] = [];
   readonly #io: IoQueue[] = [];
   #admin!: IoQueue;
@@ -46,8 +51,12 @@ export class NvmeController {
 
   private constructor(device: PciDevice) {
     this.#device = device;
-    this.#registers = device.bar(0).map();
-    this.#capabilities = nvme.decodeCapabilities(this.#registers.read64(nvme.REG_CAP));
+    this.#window = device.bar(0).map();
+    this.#registers = nvme.controllerRegisters.on(this.#window);
+    const { mqes, dstrd, to } = this.#registers.cap.read();
+    this.#maxQueueEntries = mqes + 1;
+    this.#doorbellStride = 4 << dstrd;
+    this.#wait = { timeout: 500 * Math.max(1, to) };
   }
 
   /**
@@ -64,8 +73,8 @@ export class NvmeController {
 
   /** Version of the NVMe specification that the controller supports, as `major.minor.tertiary`. */
   get version(): string {
-    const vs = this.#registers.read32(nvme.REG_VS);
-    return `${vs >>> 16}.${(vs >>> 8) & 0xff}.${vs & 0xff}`;
+    const { mjr, mnr, ter } = this.#registers.vs.read();
+    return `${mjr}.${mnr}.${ter}`;
   }
 
   async identifyController(): Promise<ControllerIdentity> {
@@ -92,7 +101,7 @@ export class NvmeController {
       cdw10: nvme.FEATURE_NUMBER_OF_QUEUES,
       cdw11: ((count - 1) << 16) | (count - 1),
     });
-    const entries = Math.min(depth, this.#capabilities.maxQueueEntries);
+    const entries = Math.min(depth, this.#maxQueueEntries);
     for (let id = 1; id <= count; id += 1) {
       const io = this.#createQueue(id, entries, polled);
       const { submission, completion } = io.queue.ring;
@@ -127,14 +136,13 @@ export class NvmeController {
       await this.#admin.queue.submit({ opcode: nvme.ADMIN_DELETE_SQ, cdw10: queue.id });
       await this.#admin.queue.submit({ opcode: nvme.ADMIN_DELETE_CQ, cdw10: queue.id });
     }
-    const cc = this.#registers.read32(nvme.REG_CC);
-    this.#registers.write32(nvme.REG_CC, cc | nvme.CC_SHN_NORMAL);
-    await this.#waitForStatus(nvme.CSTS_SHST_MASK, nvme.CSTS_SHST_COMPLETE);
+    this.#registers.cc.update({ shn: nvme.SHN_NORMAL });
+    await this.#registers.csts.until({ shst: nvme.SHST_COMPLETE }, this.#wait);
     await this.#disable();
     this.#device.interrupts.msix.disable();
     this.abandon(new VfioError({ code: 'ECANCELED', message: 'the controller was stopped' }));
     for (const buffer of this.#buffers) buffer.free();
-    this.#registers.close();
+    this.#window.close();
   }
 
   /**
@@ -157,48 +165,30 @@ export class NvmeController {
   }
 
   async #disable(): Promise<void> {
-    this.#registers.write32(nvme.REG_CC, 0);
-    await this.#waitForStatus(nvme.CSTS_RDY, 0);
+    this.#registers.cc.write({ en: 0 });
+    await this.#registers.csts.until({ rdy: 0 }, this.#wait);
   }
 
   async #enable(): Promise<void> {
     this.#admin = this.#createQueue(0, ADMIN_DEPTH, false);
     const { submission, completion } = this.#admin.queue.ring;
-    this.#registers.write32(nvme.REG_AQA, ((ADMIN_DEPTH - 1) << 16) | (ADMIN_DEPTH - 1));
-    this.#registers.write64(nvme.REG_ASQ, submission.iova);
-    this.#registers.write64(nvme.REG_ACQ, completion.iova);
-    const cc = nvme.CC_EN | nvme.CC_IOSQES_64 | nvme.CC_IOCQES_16;
-    this.#registers.write32(nvme.REG_CC, cc);
-    await this.#waitForStatus(nvme.CSTS_RDY, nvme.CSTS_RDY);
-  }
-
-  /** Waits until the bits of `CSTS` selected by `mask` are equal to `value`. */
-  async #waitForStatus(mask: number, value: number): Promise<void> {
-    const until = performance.now() + this.#capabilities.readyTimeoutMs;
-    for (;;) {
-      const csts = this.#registers.read32(nvme.REG_CSTS);
-      if ((csts & mask) === value) return;
-      if ((csts & nvme.CSTS_CFS) !== 0 || performance.now() > until) {
-        throw new VfioError({
-          code: 'ETIMEDOUT',
-          message: `the controller status (CSTS) stays 0x${csts.toString(16)}`,
-          path: this.#device.name,
-        });
-      }
-      await delay(1);
-    }
+    this.#registers.aqa.write({ asqs: ADMIN_DEPTH - 1, acqs: ADMIN_DEPTH - 1 });
+    this.#registers.asq.value = submission.iova;
+    this.#registers.acq.value = completion.iova;
+    this.#registers.cc.write({ en: 1, ...nvme.ENTRY_SIZES });
+    await this.#registers.csts.until({ rdy: 1 }, this.#wait);
   }
 
   #createQueue(id: number, depth: number, polled: boolean): IoQueue {
-    const { doorbellStride } = this.#capabilities;
+    const stride = this.#doorbellStride;
     const ring = new Ring(
       depth,
       this.allocate(depth * nvme.SQ_ENTRY_SIZE),
       this.allocate(depth * nvme.CQ_ENTRY_SIZE),
-      this.#registers,
+      this.#window,
       {
-        tail: nvme.REG_DOORBELLS + 2 * id * doorbellStride,
-        head: nvme.REG_DOORBELLS + (2 * id + 1) * doorbellStride,
+        tail: nvme.REG_DOORBELLS + 2 * id * stride,
+        head: nvme.REG_DOORBELLS + (2 * id + 1) * stride,
       },
     );
     const queue = new QueuePair(id, ring, COMMAND_TIMEOUT_MS);

@@ -1,23 +1,35 @@
 /** The registers and commands of the NVM Express base specification that the demo uses. */
+import { defineRegisters } from '../../index.js';
 
-export const REG_CAP = 0x00;
-export const REG_VS = 0x08;
-export const REG_CC = 0x14;
-export const REG_CSTS = 0x1c;
-export const REG_AQA = 0x24;
-export const REG_ASQ = 0x28;
-export const REG_ACQ = 0x30;
+/** The registers of a controller, with the names of the specification. */
+export const controllerRegisters = defineRegisters('nvme', {
+  cap: {
+    offset: 0x00,
+    width: 8,
+    access: 'ro',
+    fields: { mqes: [15, 0], to: [31, 24], dstrd: [35, 32] },
+  },
+  vs: {
+    offset: 0x08,
+    width: 4,
+    access: 'ro',
+    fields: { mjr: [31, 16], mnr: [15, 8], ter: [7, 0] },
+  },
+  cc: {
+    offset: 0x14,
+    width: 4,
+    fields: { en: 0, shn: [15, 14], iosqes: [19, 16], iocqes: [23, 20] },
+  },
+  csts: { offset: 0x1c, width: 4, access: 'ro', fields: { rdy: 0, cfs: 1, shst: [3, 2] } },
+  aqa: { offset: 0x24, width: 4, fields: { asqs: [11, 0], acqs: [27, 16] } },
+  asq: { offset: 0x28, width: 8 },
+  acq: { offset: 0x30, width: 8 },
+});
 export const REG_DOORBELLS = 0x1000;
 
-export const CC_EN = 1 << 0;
-export const CC_SHN_NORMAL = 1 << 14;
-export const CC_IOSQES_64 = 6 << 16;
-export const CC_IOCQES_16 = 4 << 20;
-
-export const CSTS_RDY = 1 << 0;
-export const CSTS_CFS = 1 << 1;
-export const CSTS_SHST_COMPLETE = 2 << 2;
-export const CSTS_SHST_MASK = 3 << 2;
+/** Normal shutdown (CC.SHN), and shutdown processing complete (CSTS.SHST). */
+export const SHN_NORMAL = 1;
+export const SHST_COMPLETE = 2;
 
 export const ADMIN_DELETE_SQ = 0x00;
 export const ADMIN_CREATE_SQ = 0x01;
@@ -33,25 +45,9 @@ export const IDENTIFY_NAMESPACE = 0;
 export const IDENTIFY_CONTROLLER = 1;
 export const FEATURE_NUMBER_OF_QUEUES = 7;
 
+/** CC: the sizes of the entries of queues, as powers of two. */
+export const ENTRY_SIZES = { iosqes: 6, iocqes: 4 } as const;
 export const SQ_ENTRY_SIZE = 64;
 export const CQ_ENTRY_SIZE = 16;
 /** Memory page size of the controller (CC.MPS = 0). */
 export const PAGE_SIZE = 4096;
-
-/** Fields of CAP (64 bits at offset 0). */
-export interface ControllerCapabilities {
-  /** Maximum number of entries in a queue. */
-  readonly maxQueueEntries: number;
-  /** Bytes between doorbells. */
-  readonly doorbellStride: number;
-  /** Longest time from a change of the bit `CC.EN` to the change of the bit `CSTS.RDY`, in ms. */
-  readonly readyTimeoutMs: number;
-}
-
-export function decodeCapabilities(cap: bigint): ControllerCapabilities {
-  return {
-    maxQueueEntries: Number(cap & 0xffffn) + 1,
-    doorbellStride: 4 << Number((cap >> 32n) & 0xfn),
-    readyTimeoutMs: 500 * Math.max(1, Number((cap >> 24n) & 0xffn)),
-  };
-}

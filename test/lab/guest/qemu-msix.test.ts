@@ -54,7 +54,7 @@ class Qemu implements Msix {
     const msix = device.config.details('msix');
     const capability = device.config.capabilities().find(({ name }) => name === 'msix');
     if (msix === undefined || capability === undefined) throw new Error('no MSI-X');
-    this.#registers = nvme.registers;
+    this.#registers = nvme.window;
     this.#places = { table: msix.table.offset, pba: msix.pba.offset };
     this.#control = capability.offset + 2;
     // vfio-pci drops a write to Message Control, but sysfs passes the write to the device.
