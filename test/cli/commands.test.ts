@@ -132,6 +132,17 @@ test('bind, release, vfs and doctor refuse mock devices', async (t) => {
   }
 });
 
+test('bind, release, vfs and doctor refuse devices of a server', async (t) => {
+  const name = 'vfio-user:/run/edu.sock';
+  const outcomes = await Promise.all(
+    ['bind', 'release', 'vfs', 'doctor'].map((command) => vfio([command, name])),
+  );
+  for (const { code, stdout, stderr } of outcomes) {
+    t.deepEqual([code, stdout], [2, '']);
+    t.is(stderr, `vfio: '${name}' is the device of a server, and such a device has no driver\n`);
+  }
+});
+
 test('a command prints no error if the reader of its output closes the pipe', async (t) => {
   const lines = [
     ['peek', 'mock:edu', 'bar0', '0', '-n', '65536'],
