@@ -1,58 +1,55 @@
-import type { DeviceHost, NarrowRegister } from '../../hardware/model.js';
+import { defineRegisters } from '../../../../registers/index.js';
+import { modelRegisters } from '../../hardware/model-registers.js';
+import type { DeviceHost, Register } from '../../hardware/model.js';
 import { DmaFault } from '../../machine/dma-fault.js';
 
 /**
  * The registers that all layouts of the wireless adapter have.
  *
- * - 0x00, identification: 0x574c0001
- * - 0x04, number of private sources
- * - 0x08, raise: writing n raises private source n
- * - 0x0c, raise vector: writing n sends MSI vector n
- * - 0x10, sent: number of messages that private sources have sent
- * - 0x14, faults: number of messages that failed because of an IOMMU fault, or because bus
- *   mastering is disabled
+ * - `sources`: number of private sources
+ * - `raise`: writing n raises private source n
+ * - `raise_vector`: writing n sends MSI vector n
+ * - `sent`: number of messages that private sources have sent
+ * - `faults`: number of messages that failed because of an IOMMU fault, or because bus mastering is
+ *   disabled
  */
+const SENDER = defineRegisters('wlan', {
+  identification: { offset: 0x00, width: 4, access: 'ro', reset: 0x574c_0001 },
+  sources: { offset: 0x04, width: 4, access: 'ro' },
+  raise: { offset: 0x08, width: 4, access: 'wo' },
+  raise_vector: { offset: 0x0c, width: 4, access: 'wo' },
+  sent: { offset: 0x10, width: 4, access: 'ro' },
+  faults: { offset: 0x14, width: 4, access: 'ro' },
+});
+
+/** Sends messages, and has the registers that all layouts of the wireless adapter have. */
 export class Sender {
-  readonly registers: readonly NarrowRegister[];
   readonly #host: DeviceHost;
-  #sent = 0;
-  #faults = 0;
+  readonly #card = modelRegisters(SENDER);
 
   /** @param raise - raises a private source */
   constructor(host: DeviceHost, sources: number, raise: (source: number) => void) {
     this.#host = host;
-    const fixed = (offset: number, name: string, read: () => number): NarrowRegister => ({
-      offset,
-      name,
-      width: 4,
-      read,
+    const { regs } = this.#card;
+    regs.sources.onRead(() => sources);
+    regs.raise.onWrite((source) => {
+      host.defer(() => {
+        raise(source);
+      });
     });
-    const command = (offset: number, name: string, run: (value: number) => void) =>
-      ({
-        offset,
-        name,
-        width: 4,
-        write: (value) => {
-          host.defer(() => {
-            run(value);
-          });
-        },
-      }) satisfies NarrowRegister;
-    this.registers = [
-      fixed(0x00, 'identification', () => 0x574c_0001),
-      fixed(0x04, 'private sources', () => sources),
-      command(0x08, 'raise', raise),
-      command(0x0c, 'raise vector', (vector) => {
+    regs.raise_vector.onWrite((vector) => {
+      host.defer(() => {
         host.signal(vector);
-      }),
-      fixed(0x10, 'sent', () => this.#sent),
-      fixed(0x14, 'faults', () => this.#faults),
-    ];
+      });
+    });
+  }
+
+  get registers(): readonly Register[] {
+    return this.#card.registers;
   }
 
   reset(): void {
-    this.#sent = 0;
-    this.#faults = 0;
+    this.#card.reset();
   }
 
   /** Sends a message unchanged. */
@@ -61,10 +58,10 @@ export class Sender {
     new DataView(bytes.buffer).setUint32(0, data, true);
     try {
       this.#host.dmaWrite((BigInt(high) << 32n) | BigInt(low), bytes);
-      this.#sent++;
+      this.#card.regs.sent.value++;
     } catch (error) {
       if (!(error instanceof DmaFault)) throw error;
-      this.#faults++;
+      this.#card.regs.faults.value++;
     }
   }
 }
