@@ -1,26 +1,21 @@
 import type { IovaRange } from '../contract/index.js';
-
-interface Extent {
-  readonly start: bigint;
-  readonly size: bigint;
-}
+import { type Extent, FreeExtents } from './free-extents.js';
 
 /**
  * Allocates I/O virtual addresses. The lowest free address is used first, because many devices
- * reach only the low part of the address space. The free extents are kept in a sorted list, and
- * adjacent extents are joined.
+ * reach only the low part of the address space. Adjacent free extents are joined.
  *
  * `allocate()` never returns address 0, because many drivers and devices treat 0 as "no address".
  * `reserve()` can reserve address 0.
  */
 export class IovaAllocator {
   readonly #ranges: readonly IovaRange[];
-  readonly #free: Extent[];
+  readonly #free = new FreeExtents();
 
   /** @param ranges - addresses that the IOMMU lets the device use; the gaps are reserved */
   constructor(ranges: readonly IovaRange[]) {
     this.#ranges = mergeRanges(ranges);
-    this.#free = this.#ranges.map(({ start, end }) => ({ start, size: end - start + 1n }));
+    for (const { start, end } of this.#ranges) this.#free.add({ start, size: end - start + 1n });
   }
 
   /** Whether the list of ranges is empty: the device cannot use any IOVA. */
@@ -42,60 +37,51 @@ export class IovaAllocator {
    * @returns an address, or null if no free extent is large enough
    */
   allocate(size: bigint, alignment: bigint): bigint | null {
-    for (const [i, extent] of this.#free.entries()) {
-      const iova = alignUp(extent.start === 0n ? 1n : extent.start, alignment);
-      if (iova + size <= extent.start + extent.size) {
-        this.#removeFromExtent(i, extent, iova, size);
-        return iova;
-      }
-    }
-    return null;
+    const fit = this.#free.findFit(size, alignment);
+    if (fit === null) return null;
+    this.#cut(fit.extent, fit.iova, size);
+    return fit.iova;
   }
 
   /** Reserves `size` bytes at `iova`. @returns false if one of these bytes is not free */
   reserve(iova: bigint, size: bigint): boolean {
-    const i = this.#indexAfter(iova) - 1;
-    const extent = this.#free[i];
-    if (extent === undefined || iova + size > extent.start + extent.size) return false;
-    this.#removeFromExtent(i, extent, iova, size);
+    const extent = this.#free.atOrBelow(iova);
+    if (extent === null || iova + size > extent.start + extent.size) return false;
+    this.#cut(extent, iova, size);
     return true;
   }
 
   /** Frees allocated or reserved addresses, and joins these addresses with free neighbours. */
   free(iova: bigint, size: bigint): void {
-    this.#insertExtent(iova, size);
-  }
-
-  #removeFromExtent(i: number, extent: Extent, iova: bigint, size: bigint): void {
-    const before = { start: extent.start, size: iova - extent.start };
-    const after = { start: iova + size, size: extent.start + extent.size - iova - size };
-    this.#free.splice(i, 1, ...[before, after].filter((rest) => rest.size > 0n));
-  }
-
-  #insertExtent(start: bigint, size: bigint): void {
-    const i = this.#indexAfter(start);
-    const below = this.#free[i - 1];
-    const above = this.#free[i];
-    const joinsBelow = below !== undefined && below.start + below.size === start;
-    const joinsAbove = above?.start === start + size;
-    const joined = {
-      start: joinsBelow ? below.start : start,
-      size: size + (joinsBelow ? below.size : 0n) + (joinsAbove ? above.size : 0n),
-    };
-    this.#free.splice(i - Number(joinsBelow), Number(joinsBelow) + Number(joinsAbove), joined);
-  }
-
-  /** Returns the index of the first free extent that starts above `iova` (binary search). */
-  #indexAfter(iova: bigint): number {
-    let low = 0;
-    let high = this.#free.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const extent = this.#free[middle];
-      if (extent !== undefined && extent.start <= iova) low = middle + 1;
-      else high = middle;
+    const end = iova + size;
+    const below = this.#free.atOrBelow(iova);
+    const found = this.#free.atOrBelow(end);
+    const above = found?.start === end ? found : null;
+    const joinsBelow = below !== null && below.start + below.size === iova;
+    const start = joinsBelow ? below.start : iova;
+    const joined = { start, size: end + (above?.size ?? 0n) - start };
+    if (joinsBelow) {
+      if (above !== null) this.#free.remove(above);
+      this.#free.change(below, joined);
+    } else if (above !== null) {
+      this.#free.change(above, joined);
+    } else {
+      this.#free.add(joined);
     }
-    return low;
+  }
+
+  /** Removes addresses from a free extent. */
+  #cut({ start, size: length }: Extent, iova: bigint, size: bigint): void {
+    const before = { start, size: iova - start };
+    const after = { start: iova + size, size: start + length - iova - size };
+    if (before.size > 0n) {
+      this.#free.change({ start, size: length }, before);
+      if (after.size > 0n) this.#free.add(after);
+    } else if (after.size > 0n) {
+      this.#free.change({ start, size: length }, after);
+    } else {
+      this.#free.remove({ start, size: length });
+    }
   }
 }
 
@@ -110,8 +96,4 @@ function mergeRanges(ranges: readonly IovaRange[]): IovaRange[] {
     else if (below.end < end) apart.splice(-1, 1, { start: below.start, end });
   }
   return apart;
-}
-
-function alignUp(value: bigint, alignment: bigint): bigint {
-  return (value + alignment - 1n) & ~(alignment - 1n);
 }
