@@ -35,10 +35,15 @@ export interface GuestMatch {
 export function matchGuest(messages: GuestMessages, index: MessageIndex): GuestMatch | null {
   if (messages === null) return null;
   checkObject(messages, 'the result of guest()');
-  if (Symbol.iterator in messages) return matchTable(messages);
+  if (isTable(messages)) return matchTable(messages);
   checkMessage(messages);
   checkInteger(messages.vectors, 'vectors', 0, VECTORS_MAX[index]);
   return messages.vectors === 0 ? null : matchMsi(messages);
+}
+
+/** Whether the messages of a guest are a table. */
+export function isTable(messages: GuestMessages): messages is Iterable<TableEntry> {
+  return messages !== null && Symbol.iterator in messages;
 }
 
 function matchMsi(guest: GuestMessage): GuestMatch {
@@ -56,8 +61,8 @@ function matchMsi(guest: GuestMessage): GuestMatch {
 }
 
 /**
- * The table is read at the first question, because many writes of a guest need no answer. One
- * message causes several questions, so the entries are indexed by their low word.
+ * The table is read at the first question, because many writes of a guest need no answer. The
+ * entries are indexed by their low word, because each write of a guest causes a question.
  */
 function matchTable(table: Iterable<TableEntry>): GuestMatch {
   let byLow: ReadonlyMap<number, readonly TableEntry[]> | undefined;

@@ -1,7 +1,7 @@
 import type { Message } from '../../contract/message.js';
 import type { PciDevice } from '../../device/device.js';
 import { VfioError } from '../../errors.js';
-import { type GuestMatch, type GuestMessages, matchGuest } from './guest-messages.js';
+import { type GuestMatch, type GuestMessages, isTable, matchGuest } from './guest-messages.js';
 import { GuestWords } from './guest-words.js';
 import { deviceWords } from './physical-words.js';
 import type { WindowAccess } from './place.js';
@@ -53,6 +53,11 @@ export class WindowMessages {
   readonly #context: WindowContext;
   readonly #words = new GuestWords();
   readonly #entries = new Map<number, WindowEntry>();
+  /**
+   * The last table of the guest, and its prepared match. A guest with 2,048 vectors makes each write
+   * to the window slow if the whole table is read at each write.
+   */
+  #table: { readonly messages: GuestMessages; readonly match: GuestMatch | null } | null = null;
   /** The entry whose writes are held. */
   #held: WindowEntry | null = null;
 
@@ -118,6 +123,7 @@ export class WindowMessages {
   /** Recognizes the words of the guest again, and writes the physical messages again. */
   refresh(): void {
     this.flush();
+    this.#table = null;
     const guest = this.#match();
     if (guest === null) return;
     for (const entry of [...this.#entries.values()]) this.#recognizeAgain(entry, guest);
@@ -325,6 +331,10 @@ export class WindowMessages {
   }
 
   #match(): GuestMatch | null {
-    return matchGuest(this.#context.guest(), this.#context.format.index);
+    const messages = this.#context.guest();
+    if (messages !== null && messages === this.#table?.messages) return this.#table.match;
+    const match = matchGuest(messages, this.#context.format.index);
+    this.#table = isTable(messages) ? { messages, match } : null;
+    return match;
   }
 }

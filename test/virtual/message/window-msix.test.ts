@@ -148,3 +148,26 @@ test('a message follows its vector', (t) => {
   device.interrupts.msix.request(2);
   t.deepEqual(words(AT), physical(2));
 });
+
+test('the table of a guest is read once, and again after refresh()', (t) => {
+  const window = openMsixWindow(t);
+  const { device, rewriter, words, write, physical } = window;
+  for (let n = 0; n < 3; n++) device.interrupts.msix.request(n);
+  let reads = 0;
+  let messages: readonly (readonly [number, Message])[] = [[1, { address: BigInt(LOW), data: 7 }]];
+  window.guest = {
+    [Symbol.iterator]() {
+      reads++;
+      return messages[Symbol.iterator]();
+    },
+  };
+  write([AT, LOW], [AT + 4, 0], [AT + 8, 7]);
+  for (let at = 0x100; at < 0x140; at += 4) write([at, 1]);
+  t.deepEqual(words(AT), physical(1, 0));
+  t.is(reads, 1);
+  messages = [[2, { address: BigInt(LOW), data: 9 }]];
+  rewriter.refresh();
+  write([AT, LOW], [AT + 4, 0], [AT + 8, 9]);
+  t.deepEqual(words(AT), physical(2, 0));
+  t.is(reads, 2);
+});
