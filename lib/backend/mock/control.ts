@@ -136,7 +136,7 @@ export class MockControl {
   ): void {
     checkOptions(options, ['nth', 'times']);
     checkInteger(bar, 'bar', 0, 5);
-    checkWidth(width, 'width');
+    checkWidth(width, () => 'width');
     checkInteger(offset, 'offset', 0, Number.MAX_SAFE_INTEGER);
     if (offset % width !== 0) {
       throw new RangeError(`offset 0x${offset.toString(16)} is not a multiple of ${width}`);

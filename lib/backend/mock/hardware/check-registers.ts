@@ -63,8 +63,8 @@ function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): 
 
 function checkRegister(where: string, register: Register): number {
   const { name, width, widths } = register;
-  checkWidth(width, `${where}: width of ${name}`);
-  checkWidths(widths, `${where}: ${name}`);
+  checkWidth(width, () => `${where}: width of ${name}`);
+  if (widths !== undefined) checkWidths(widths, `${where}: ${name}`);
   for (const what of ['read', 'write', 'writeHigh'] as const) {
     const access: unknown = what in register ? register[what as keyof Register] : undefined;
     if (access !== undefined && typeof access !== 'function') {

@@ -90,7 +90,7 @@ function checkBar(where: string, bar: BarShape): void {
   const { index, size, kind = 'memory', bits = 32, split, elsewhere } = bar;
   checkString(kind, `${where}: kind`);
   checkWidths(bar.widths, where);
-  if (split !== undefined) checkWidth(split, `split of ${where}`);
+  if (split !== undefined) checkWidth(split, () => `split of ${where}`);
   if (bar.prefetchable !== undefined) checkBoolean(bar.prefetchable, `${where}: prefetchable`);
   if (!['memory', 'io'].includes(kind)) {
     throw new TypeError(`${where}: kind must be 'memory' or 'io', not '${kind}'`);

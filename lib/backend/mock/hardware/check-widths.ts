@@ -5,12 +5,12 @@ const WIDTHS: readonly unknown[] = [1, 2, 4, 8];
 /**
  * Checks the width of an access in bytes.
  *
- * @param what - name of the value, for the error
+ * @param what - returns the name of the value, for the error
  * @throws RangeError if the width is not 1, 2, 4 or 8
  */
-export function checkWidth(width: unknown, what: string): void {
+export function checkWidth(width: unknown, what: () => string): void {
   if (WIDTHS.includes(width)) return;
-  throw new RangeError(`${what} must be 1, 2, 4 or 8, not ${describeValue(width)}`);
+  throw new RangeError(`${what()} must be 1, 2, 4 or 8, not ${describeValue(width)}`);
 }
 
 /**
@@ -26,5 +26,5 @@ export function checkWidths(widths: unknown, of: string): void {
   if (widths.length === 0) {
     throw new RangeError(`widths of ${of} must contain a width; omit widths to allow all widths`);
   }
-  for (const width of widths) checkWidth(width, `a width of ${of}`);
+  for (const width of widths) checkWidth(width, () => `a width of ${of}`);
 }

@@ -19,10 +19,14 @@ export class RegisterTable {
   readonly #split: Width;
   readonly #elsewhere: number;
   readonly #overlays: readonly Overlay[];
+  readonly #registers: readonly Register[];
   /** Registers by their offset. */
   readonly #byOffset = new Map<number, Register>();
-  /** Registers by dword. A register that spans two dwords is listed for both dwords. */
-  readonly #byDword = new Map<number, readonly Register[]>();
+  /**
+   * Registers by dword, made at the first access that needs them: an access of another width than
+   * its register. A register that spans two dwords is listed for both dwords.
+   */
+  #byDword: ReadonlyMap<number, readonly Register[]> | null = null;
 
   constructor(shape: BarShape, registers: readonly Register[], overlays: readonly Overlay[]) {
     this.size = shape.size;
@@ -30,13 +34,11 @@ export class RegisterTable {
     this.#split = shape.split ?? 8;
     this.#elsewhere = shape.elsewhere ?? 0;
     this.#overlays = overlays;
+    this.#registers = registers;
     for (const register of registers) {
       this.#byOffset.set(register.offset, register);
       const high = makeUpperHalf(register);
       if (high !== undefined) this.#byOffset.set(high.offset, high);
-      for (let dword = register.offset >>> 2; dword * 4 < endOf(register); dword++) {
-        this.#byDword.set(dword, [...(this.#byDword.get(dword) ?? []), register]);
-      }
     }
   }
 
@@ -117,6 +119,7 @@ export class RegisterTable {
   #assemble(offset: number, width: 1 | 2 | 4, access: Access = { offset, width }): number {
     let value = 0;
     let claimed = 0;
+    this.#byDword ??= listByDword(this.#registers);
     for (const register of this.#byDword.get(offset >>> 2) ?? []) {
       if (register.offset >= offset + width || endOf(register) <= offset) continue;
       if (!respondsTo(register, access.offset, access.width)) continue;
@@ -127,6 +130,18 @@ export class RegisterTable {
     const elsewhere = this.#elsewhere === 0 ? 0 : ~claimed;
     return truncate((value | elsewhere) >>> 0, width);
   }
+}
+
+function listByDword(registers: readonly Register[]): Map<number, Register[]> {
+  const byDword = new Map<number, Register[]>();
+  for (const register of registers) {
+    for (let dword = register.offset >>> 2; dword * 4 < endOf(register); dword++) {
+      const known = byDword.get(dword);
+      if (known === undefined) byDword.set(dword, [register]);
+      else known.push(register);
+    }
+  }
+  return byDword;
 }
 
 interface Access {

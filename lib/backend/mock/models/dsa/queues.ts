@@ -61,24 +61,26 @@ export class WorkQueue {
 
   /**
    * Creates a portal. A driver writes a descriptor to a line of 64 bytes, from the first byte to the
-   * last byte. The write of the last byte submits the descriptor. Reads return 0.
+   * last byte. The write of the last byte submits the descriptor. Reads return 0. The first write
+   * allocates the page.
    */
   #createPortal(page: number): MemoryBlock {
-    const bytes = new Uint8Array(dsa.IDXD_PORTAL_SIZE);
-    const view = new DataView(bytes.buffer);
+    let written: DataView | undefined;
     return {
       offset: (this.id * dsa.PORTALS_PER_WQ + page) * dsa.IDXD_PORTAL_SIZE,
       name: `portal ${page} of WQ ${this.id}`,
-      size: bytes.length,
+      size: dsa.IDXD_PORTAL_SIZE,
       load: () => 0,
       store: (offset, width, value) => {
+        const view = (written ??= new DataView(new ArrayBuffer(dsa.IDXD_PORTAL_SIZE)));
         if (width === 4) view.setUint32(offset, value, true);
         else if (width === 2) view.setUint16(offset, value, true);
         else view.setUint8(offset, value);
         const end = offset + width;
         if (end % dsa.DESCRIPTOR_SIZE !== 0) return;
         const line = end / dsa.DESCRIPTOR_SIZE - 1;
-        this.#accept(bytes.slice(end - dsa.DESCRIPTOR_SIZE, end), page, line);
+        const descriptor = view.buffer.slice(end - dsa.DESCRIPTOR_SIZE, end);
+        this.#accept(new Uint8Array(descriptor), page, line);
       },
     };
   }
