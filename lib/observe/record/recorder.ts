@@ -4,7 +4,7 @@ import { VfioError } from '../../errors.js';
 import { createFile } from '../append-file.js';
 import { Guard } from '../guard.js';
 import type { Call, Fired, Observer, Outcome } from '../index.js';
-import { failed, hex } from '../../run/answers.js';
+import { failed } from '../../run/answers.js';
 import { SIGNALLED } from '../../run/replay-eventfd.js';
 import { Rings } from '../../run/rings.js';
 import { RecordFile } from './file.js';
@@ -38,6 +38,8 @@ class Recorder {
   readonly #eventfds = new Map<string, WatchedEventfd>();
   readonly #rings = new Rings();
   #isTurnWatched = false;
+  /** Whether the memory is compared at the end of this turn of the event loop. */
+  #isLookDue = false;
   /**
    * Whether the device reaches memory that a record cannot contain: memory of another process, a
    * memfd or a dma-buf.
@@ -57,8 +59,9 @@ class Recorder {
       this.#look(false);
       this.#writeDeviceChanges();
       this.#writeProgramChanges();
-      this.#watchTurn();
+      this.#isLookDue = true;
     }
+    this.#watchTurn();
     if (method === 'fromExternal' || method === 'importFile') this.#usesExternalMemory = true;
     const isOmitted = this.#usesExternalMemory && subject.kind === 'addressSpace';
     const lines = isOmitted ? [] : translateCall(call, this.#names);
@@ -70,7 +73,9 @@ class Recorder {
     if (writesRegister) for (const memory of this.#memories.values()) memory.makeReachable();
     return (outcome) => {
       this.#writeLines(call, lines, outcome);
-      if (WRITES_REGISTER.test(method)) this.#look(true);
+      if (WRITES_REGISTER.test(method)) this.#separate(true);
+      // After the close, the program can end without the event 'exit', for example as a worker.
+      if (method === 'close' && subject.kind === 'device') this.flush();
     };
   }
 
@@ -105,9 +110,11 @@ class Recorder {
       const fired = args as readonly Fired[];
       for (const { slot, count } of fired) this.#writeSignal(`${set} ${slot}`, count);
       this.#writeDeviceChanges();
+      this.#isLookDue = true;
       this.#watchTurn();
     } else if (WAITING.includes(method)) {
-      this.#look(false);
+      this.#separate(false);
+      this.flush();
     }
     return (outcome: Outcome) => {
       if (method !== 'add' || 'error' in outcome) return;
@@ -124,8 +131,9 @@ class Recorder {
   }
 
   /**
-   * Looks at the memory when the program's turn of the event loop ends. From the end of the turn to
-   * the next interrupt, the program does not run.
+   * Writes the lines to the file when the program's turn of the event loop ends. If the device can
+   * write memory, looks at the memory: from the end of the turn to the next interrupt, the program
+   * does not run.
    */
   #watchTurn(): void {
     if (this.#isTurnWatched) return;
@@ -134,13 +142,19 @@ class Recorder {
       process.nextTick(() => {
         this.#isTurnWatched = false;
         this.#guard.run(() => {
-          this.#look(false);
+          if (this.#isLookDue) this.#separate(false);
+          this.#isLookDue = false;
+          this.flush();
         });
       });
     });
   }
 
-  /** @param onlyDevice - whether only the device can have written memory since the last look */
+  /**
+   * Looks at all memory before changes are written.
+   *
+   * @param onlyDevice - whether only the device can have written memory since the last look
+   */
   #look(onlyDevice: boolean): void {
     for (const [memory, watched] of this.#memories) {
       if (watched.isDetached) this.#memories.delete(memory);
@@ -148,14 +162,25 @@ class Recorder {
     }
   }
 
+  /**
+   * Looks at the memory that both the program and the device can have written, so that a later look
+   * does not mix their changes. Other memory has only one possible writer.
+   */
+  #separate(onlyDevice: boolean): void {
+    for (const watched of this.#memories.values()) {
+      if (watched.isAmbiguous) watched.look(onlyDevice);
+    }
+  }
+
+  /** Writes the lines that are still in memory. */
+  flush(): void {
+    this.#file.flush();
+  }
+
   #writeDeviceChanges(): void {
     for (const watched of this.#memories.values()) {
-      for (const { offset, data } of watched.takeDeviceChanges()) {
-        const { length } = data;
-        this.#file.write(
-          { op: 'buffer_read', name: watched.name, offset, length, inferred: true },
-          { ok: true, data: hex(data) },
-        );
+      for (const change of watched.takeDeviceChanges()) {
+        this.#file.writeDeviceChange(watched.name, change);
       }
     }
   }
@@ -166,18 +191,14 @@ class Recorder {
    * change most often come last, because a program changes an index with each entry.
    */
   #writeProgramChanges(): void {
-    const all: (Change & { readonly memory: WatchedMemory; readonly isRing: boolean })[] = [];
+    const all: { change: Change; memory: WatchedMemory; isRing: boolean }[] = [];
     for (const memory of this.#memories.values()) {
       const isRing = this.#rings.isRing(memory.name);
-      for (const change of memory.takeProgramChanges(isRing)) {
-        all.push({ ...change, memory, isRing });
-      }
+      for (const change of memory.takeProgramChanges(isRing)) all.push({ change, memory, isRing });
     }
-    all.sort((a, b) => Number(a.isRing) - Number(b.isRing) || a.count - b.count);
-    for (const { memory, offset, data } of all) {
-      const inferred = memory.isAmbiguous ? { inferred: true } : {};
-      const operation = { op: 'buffer_write', name: memory.name, offset, data: hex(data) };
-      this.#file.write({ ...operation, ...inferred }, { ok: true });
+    all.sort((a, b) => Number(a.isRing) - Number(b.isRing) || a.change.count - b.change.count);
+    for (const { change, memory } of all) {
+      this.#file.writeProgramChange(memory.name, change, memory.isAmbiguous);
     }
   }
 }
@@ -195,6 +216,11 @@ export function createRecorder(path: string): Observer {
     return files.length === 0
       ? 'Nothing is recorded.'
       : `The record ends here: ${files.join(', ')}`;
+  });
+  process.on('exit', () => {
+    guard.run(() => {
+      for (const recorder of recorders.values()) recorder.flush();
+    });
   });
   return guard.observer((call) => {
     const { device } = call.subject;
