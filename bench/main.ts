@@ -2,26 +2,25 @@
 // round.
 import { openBench } from './lib/host.js';
 import { runAsCommand } from './lib/report.js';
+import { driverTestBenchmarks } from './paths/driver-test.js';
 import { fileBenchmarks } from './paths/files.js';
 import { latencyBenchmarks } from './paths/latency.js';
 import { memoryBenchmarks } from './paths/memory.js';
-import { openingBenchmarks } from './paths/opening.js';
 import { partBenchmarks } from './paths/parts.js';
 import { peerBenchmarks } from './paths/peers.js';
 import { registerBenchmarks } from './paths/registers.js';
-import { growthBenchmark, roundBenchmarks } from './paths/rounds.js';
+import { roundBenchmarks } from './paths/rounds.js';
 import { virtualMsixBenchmarks } from './paths/virtual-msix.js';
 
 const bench = openBench(1);
 const paths = [...registerBenchmarks(bench), ...fileBenchmarks(bench), ...roundBenchmarks()];
 await runAsCommand('performance', 'vfio compared with C in the same process', [
   ...paths,
-  growthBenchmark(),
   ...partBenchmarks(),
-  ...openingBenchmarks(),
   ...latencyBenchmarks(),
   ...memoryBenchmarks(bench),
   ...virtualMsixBenchmarks(),
+  ...driverTestBenchmarks(),
   ...peerBenchmarks(paths),
 ]);
 process.exit();

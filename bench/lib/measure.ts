@@ -13,6 +13,8 @@ export interface Contender {
    * @returns the measured value per operation
    */
   readonly run: () => number | Promise<number>;
+  /** Releases what the contender holds. Called after the last round. */
+  readonly close?: () => void;
 }
 
 /** The goal of a contender. A smaller value is better. */
@@ -71,6 +73,7 @@ export async function measure(benchmark: Benchmark, rounds: number): Promise<Res
       times[at]?.push((await contenders[at]?.run()) ?? NaN);
     }
   }
+  for (const { close } of contenders) close?.();
   const measured = contenders.map(({ name }, at) => {
     const values = times[at] ?? [];
     return { name, median: median(values), rounds: values };

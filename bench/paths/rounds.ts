@@ -45,27 +45,8 @@ export function roundBenchmarks(): Benchmark[] {
   });
 }
 
-/**
- * The benchmark of one interrupt, on a device with few armed vectors and on a device with many
- * armed vectors.
- */
-export function growthBenchmark(): Benchmark {
-  const contender = (armed: number) => {
-    // The devices differ only in the number of requested vectors.
-    const { device } = openBench(2048);
-    const rounds = new Rounds(device, requestVectors(device, armed), 1);
-    return { name: `${armed} armed`, run: () => rounds.run(turnsOf(1)) };
-  };
-  return {
-    title: 'interrupts, 1 fired',
-    unit: 'us',
-    contenders: [contender(1), contender(2048)],
-    goals: [{ of: '2048 armed', to: '1 armed', atMost: 1.1 }],
-  };
-}
-
 /** Runs rounds in the event loop. The signals come from C code, as in the C contenders. */
-class Rounds {
+export class Rounds {
   readonly #fds: Int32Array;
   readonly #fired: number;
   readonly #seen = new Uint32Array(1);
