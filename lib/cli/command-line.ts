@@ -16,7 +16,7 @@ Drives a real PCI device through Linux VFIO, or a mock device with the same prog
 
 ${lines.join('\n')}
 
-  vfio <command> --help   arguments, options and examples
+  vfio help <command>     arguments, options and examples; also vfio <command> --help
   vfio --version
 
 A device is the address of a PCI function (0000:01:00.0, short 01:00.0), the vendor:device of
@@ -29,7 +29,9 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-async function main([name, ...argv]: string[]): Promise<number> {
+async function main(line: string[]): Promise<number> {
+  // `vfio help trace` is `vfio trace --help`.
+  const [name, ...argv] = line[0] === 'help' ? [...line.slice(1, 2), '--help'] : line;
   if (name === '--version') {
     console.log(version());
     return 0;
@@ -46,9 +48,9 @@ async function main([name, ...argv]: string[]): Promise<number> {
     console.log(help(name, command));
     return 0;
   }
-  const line = parseLine(command, argv);
-  for (const module of line.imports) await (await import('./import.js')).importModule(module);
-  return command.run(line);
+  const parsed = parseLine(command, argv);
+  for (const module of parsed.imports) await (await import('./import.js')).importModule(module);
+  return command.run(parsed);
 }
 
 /**

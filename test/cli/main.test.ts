@@ -35,6 +35,14 @@ test('a command with the option --help prints its help and does not run', async 
   t.regex(stdout, /^vfio demo <device>/);
 });
 
+test('`vfio help` and `vfio help <command>` print the same texts as --help', async (t) => {
+  t.deepEqual(await vfio(['help']), await vfio(['--help']));
+  t.deepEqual(await vfio(['help', 'lab']), await vfio(['lab', '--help']));
+  const strange = await vfio(['help', 'fly']);
+  t.deepEqual([strange.code, strange.stdout], [2, '']);
+  t.is(strange.stderr, "vfio: unknown command 'fly': see vfio --help\n");
+});
+
 test('an unknown option gives a one-line error and exit code 2', async (t) => {
   for (const name of Object.keys(COMMANDS)) {
     const { code, stderr } = await vfioHere([name, '--no-such-option']);
