@@ -13,6 +13,7 @@ import { VfioError } from '../errors.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';
+import { silenceHint } from './silence.js';
 import { PendingInterrupts } from './pending-interrupts.js';
 import type { Vector, VectorEvents, VectorOptions } from './vector.js';
 import { VectorIterator } from './vector-iterator.js';
@@ -214,6 +215,7 @@ export class BoundVector extends EventEmitter<VectorEvents> implements Vector {
   #waitError(code: string, end: string): VfioError {
     const { handle, irq } = this.context;
     const message = `${irq.name} vector ${this.index} ${end}`;
-    return new VfioError({ code, message, path: handle.name });
+    const hint = code === 'ETIMEDOUT' ? silenceHint(handle, irq.name) : undefined;
+    return new VfioError({ code, message, path: handle.name, hint });
   }
 }

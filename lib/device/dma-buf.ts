@@ -4,6 +4,7 @@ import { Lifetime } from '../contract/lifetime.js';
 import { VFIO_DEVICE_FEATURE_DMA_BUF, VFIO_DEVICE_FEATURE_GET } from '../contract/uapi.js';
 import { VfioError } from '../errors.js';
 import type { Handle } from './handle.js';
+import { presentBars } from './present.js';
 
 /** A range of a BAR that `exportDmaBuf()` exports. */
 export interface DmaBufRange {
@@ -104,7 +105,8 @@ export class DmaBufs {
     if (region.size === 0n) {
       const message = 'the device has no such region';
       const path = `${name} region ${region.index}`;
-      throw new VfioError({ code: 'ENODEV', message, syscall: 'VFIO_DEVICE_FEATURE', path });
+      const hint = presentBars(connection);
+      throw new VfioError({ code: 'ENODEV', message, syscall: 'VFIO_DEVICE_FEATURE', path, hint });
     }
     const checked = checkRanges(region, ranges);
     const size = checked.reduce((sum, { length }) => sum + length, 0);

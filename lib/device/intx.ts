@@ -4,6 +4,7 @@ import type { ExclusiveIrq } from './exclusive-irq.js';
 import type { Handle } from './handle.js';
 import { BoundIntxVector, type IntxOptions, type IntxVector } from './intx-vector.js';
 import type { Irq } from './irq.js';
+import { absentInterrupt } from './present.js';
 import { checkVectorOptions } from './vector.js';
 
 /** Creates the {@link Intx} of a device. */
@@ -62,7 +63,9 @@ export class Intx {
   request(options: IntxOptions = {}): IntxVector {
     checkVectorOptions(options, ['autoUnmask']);
     if (options.autoUnmask !== undefined) checkBoolean(options.autoUnmask, 'autoUnmask');
-    if (this.count === 0) throw this.#irq.error('ENXIO', 'the device has no intx');
+    if (this.count === 0) {
+      throw this.#irq.error('ENXIO', absentInterrupt(this.#handle.connection, 'intx'));
+    }
     if (this.#vector !== undefined) throw this.#irq.error('EBUSY', 'intx is in use already');
     const context = {
       handle: this.#handle,

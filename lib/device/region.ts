@@ -21,6 +21,7 @@ import { checkEventfd } from '../contract/eventfd.js';
 import { isInArea, type RegionArea, regionMapping } from '../contract/region-mapping.js';
 import type { DmaBuf, DmaBufRange, DmaBufs } from './dma-buf.js';
 import type { Handle } from './handle.js';
+import { presentBars } from './present.js';
 import type { Windows } from './windows.js';
 
 /** The part of a region that {@link Region.map} maps. */
@@ -137,7 +138,10 @@ export class Region {
         message: this.size === 0n ? 'the device has no such region' : 'the region cannot be mapped',
         syscall: 'mmap',
         path: this.#path,
-        ...(this.size === 0n ? {} : { hint: 'Use read(), write(), load() and store() instead.' }),
+        hint:
+          this.size === 0n
+            ? presentBars(connection)
+            : 'Use read(), write(), load() and store() instead.',
       });
     }
     const size = wholePages(this.size);

@@ -5,6 +5,7 @@ import type { Dispatcher } from './dispatcher.js';
 import type { ExclusiveIrq } from './exclusive-irq.js';
 import type { Handle } from './handle.js';
 import type { Irq } from './irq.js';
+import { absentInterrupt } from './present.js';
 import { BoundVector, type VectorContext } from './bound-vector.js';
 import { checkVectorOptions, type Vector, type VectorOptions } from './vector.js';
 
@@ -157,7 +158,7 @@ export class VectorIndex {
 
   #checkNumber(what: string, value: number, first: 0 | 1): void {
     const { count, name } = this.#irq;
-    if (count === 0) throw new RangeError(`the device has no ${name}`);
+    if (count === 0) throw new RangeError(absentInterrupt(this.#handle.connection, name));
     checkInteger(value, `${what} (the device has ${count} of ${name})`, first, first + count - 1);
   }
 

@@ -122,8 +122,11 @@ test('a device without INTx gives ENXIO', (t) => {
   const { device, script } = openFake((connection) => {
     connection.irqs[0] = { count: 0, flags: 7 };
   });
-  t.throws(() => device.interrupts.intx.request(), { code: 'ENXIO', message: /has no intx/ });
-  t.deepEqual(script.take(), ['getIrqInfo 0']);
+  t.throws(() => device.interrupts.intx.request(), {
+    code: 'ENXIO',
+    message: /has no intx; the device has msi and msix/,
+  });
+  t.true(script.take().every((call) => call.startsWith('getIrqInfo')));
 });
 
 test('a failed request releases the eventfd and leaves INTx disabled', (t) => {

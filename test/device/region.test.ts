@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Handle } from '../../lib/device/handle.js';
 import { Windows } from '../../lib/device/windows.js';
 import type { RegisterWindow } from '../../lib/contract/index.js';
+import type { VfioError } from '../../lib/errors.js';
 import { FakeConnection, openFake } from './fake.js';
 
 const RW = 3;
@@ -163,8 +164,13 @@ test('map() gives EINVAL if the region is missing or cannot be mapped', (t) => {
     t.throws(() => rom.map()),
     { code: 'EINVAL', syscall: 'mmap', path: 'fake:device region 6' },
   );
-  t.throws(() => absent.map(), { code: 'EINVAL', message: /no such region/ });
   t.deepEqual(script.take(), []);
+  const missing = t.throws<VfioError>(() => absent.map(), {
+    code: 'EINVAL',
+    message: /no such region/,
+  });
+  t.regex(missing.hint ?? '', /^The device has bar0/);
+  t.true(script.take().every((call) => call.startsWith('getRegionInfo')));
 });
 
 test('read(), write(), load() and store() each call the back end once', (t) => {

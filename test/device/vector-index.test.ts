@@ -169,7 +169,10 @@ test('wrong arguments are refused before any call to the back end', (t) => {
     t.throws(() => msix.request(vector), { instanceOf: RangeError, message: /has 8 of msix/ });
   }
   t.throws(() => msix.request(0.5), { instanceOf: RangeError });
-  t.throws(() => msi.request(0), { instanceOf: RangeError, message: 'the device has no msi' });
+  t.throws(() => msi.request(0), {
+    instanceOf: RangeError,
+    message: 'the device has no msi; the device has intx and msix',
+  });
   t.throws(
     () => {
       msi.enable();
@@ -183,7 +186,7 @@ test('wrong arguments are refused before any call to the back end', (t) => {
     { instanceOf: RangeError },
   );
   t.throws(() => msix.request(0, { eventfd: 3 as never }), { instanceOf: TypeError });
-  t.deepEqual(script.take(), []);
+  t.true(script.take().every((call) => call.startsWith('getIrqInfo')));
 });
 
 test('a second request of the same vector gives EBUSY', (t) => {
