@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import { checkInteger, checkU64 } from '../checks.js';
 import { type MakeObject, viewClass } from './base.js';
 import type { StructArray } from './definition.js';
-import { type MemberLayout, sizeOf } from './layout.js';
+import type { NestedMember, NumberMember } from './layout.js';
 
 /* eslint-disable @typescript-eslint/unbound-method -- `call` gives the methods their `this`. */
 const { getUint16, getUint32, getBigUint64 } = DataView.prototype;
@@ -10,8 +10,8 @@ const { setUint16, setUint32, setBigUint64 } = DataView.prototype;
 /* eslint-enable @typescript-eslint/unbound-method */
 
 /** Returns the function that creates the array of a member. An array of bytes is a Uint8Array. */
-export function arrayMaker(layout: MemberLayout): MakeObject {
-  const { bits, offset } = layout;
+export function arrayMaker(layout: NumberMember): MakeObject {
+  const { bits, offset, size } = layout;
   const length = layout.count ?? 1;
   if (bits === 8) return (buffer, start) => new Uint8Array(buffer, start + offset, length);
   const iterate = function* (this: StructArray) {
@@ -27,7 +27,38 @@ export function arrayMaker(layout: MemberLayout): MakeObject {
       },
     },
   });
-  return (buffer, start) => new Numbers(buffer, start + offset, sizeOf(layout));
+  return (buffer, start) => new Numbers(buffer, start + offset, size * length);
+}
+
+/** An array of structures in a structure. */
+export class StructList implements StructArray<object> {
+  /** Number of elements. */
+  readonly length: number;
+  readonly #layout: NestedMember;
+  readonly #buffer: ArrayBufferLike;
+  readonly #start: number;
+
+  /** @param start - the first byte of the structure that contains the array */
+  constructor(layout: NestedMember, buffer: ArrayBufferLike, start: number) {
+    this.length = layout.count ?? 1;
+    this.#layout = layout;
+    this.#buffer = buffer;
+    this.#start = start + layout.offset;
+  }
+
+  at(index: number): object {
+    const { name, size, View } = this.#layout;
+    checkInteger(index, `the index of member ${name}`, 0, this.length - 1);
+    return new View(this.#buffer, this.#start + index * size, size);
+  }
+
+  *[Symbol.iterator](): Generator<object, void, undefined> {
+    for (let index = 0; index < this.length; index++) yield this.at(index);
+  }
+
+  [inspect.custom](): unknown {
+    return [...this];
+  }
 }
 
 /**
@@ -35,7 +66,7 @@ export function arrayMaker(layout: MemberLayout): MakeObject {
  * functions, and these functions read no property of `this`.
  */
 function elementMethods(
-  { name, count, isLittleEndian }: MemberLayout,
+  { name, count, isLittleEndian }: NumberMember,
   bits: 16 | 32 | 64,
 ): PropertyDescriptorMap {
   const last = (count ?? 1) - 1;

@@ -124,7 +124,7 @@ function readerOf(names: readonly string[]) {
 function copyOf(member: unknown): unknown {
   if (typeof member !== 'object' || member === null) return member;
   if ('read' in member) return (member as { read: () => unknown }).read();
-  return [...(member as Iterable<unknown>)];
+  return [...(member as Iterable<unknown>)].map(copyOf);
 }
 
 /** Throws the error for a value that a number of up to 32 bits cannot have. */

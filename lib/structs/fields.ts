@@ -7,10 +7,10 @@ import {
   structClass,
   type ViewClass,
 } from './base.js';
-import type { MemberLayout } from './layout.js';
+import type { NumberMember } from './layout.js';
 
 /** Creates the class for a number with bit fields. The number itself is the member `value`. */
-export function fieldsClass(member: MemberLayout): ViewClass {
+export function fieldsClass(member: NumberMember): ViewClass {
   const { name: owner, bits, fields } = member;
   const number = numberProperty({ ...member, offset: 0 });
   const fieldOf = bits === 64 ? bigintField : numberField;

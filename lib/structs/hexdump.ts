@@ -1,4 +1,4 @@
-import { checkBytes } from '../checks.js';
+import { bytesIn, type StructMemory } from './memory.js';
 
 const ROW = 16;
 
@@ -6,11 +6,12 @@ const ROW = 16;
  * Formats bytes as `hexdump -C` does: 16 bytes a line, with the printable ASCII characters. Equal
  * lines are shown once, followed by a line `*`. The last line is the number of bytes.
  *
+ * @param memory - bytes, or an object with bytes, for example a DMA buffer or a piece of a pool
  * @example
  * console.log(hexdump(buffer.bytes.subarray(0, 64)));
  */
-export function hexdump(bytes: Uint8Array): string {
-  checkBytes(bytes, 'bytes');
+export function hexdump(memory: StructMemory): string {
+  const bytes = bytesIn(memory);
   const lines: string[] = [];
   let previous = Buffer.alloc(0);
   for (let offset = 0; offset < bytes.length; offset += ROW) {

@@ -1,19 +1,18 @@
-import { checkBytes, checkExtent, checkObject, describeValue } from '../checks.js';
+import { checkExtent, describeValue } from '../checks.js';
 import { checkName } from '../registers/layout.js';
-import { arrayMaker } from './array.js';
-import { type Member, numberProperty, structClass, type ViewClass } from './base.js';
+import { arrayMaker, StructList } from './array.js';
+import { type Member, numberProperty, structClass } from './base.js';
 import type { StructMembers, StructView } from './definition.js';
 import { fieldsClass } from './fields.js';
-import { type MemberLayout, memberLayouts, sizeOf } from './layout.js';
-
-/** Memory that contains structures: bytes, or a DMA buffer. */
-export type StructMemory = Uint8Array | { readonly bytes: Uint8Array };
+import { endOf, isNested, type MemberLayout, memberLayouts, type StructParts } from './layout.js';
+import { bytesIn, type StructMemory } from './memory.js';
+import { addWrite } from './write.js';
 
 /** Creates the {@link Struct} of checked members. */
-let createStruct: <S extends StructMembers>(
-  name: string,
-  layouts: ReadonlyMap<string, MemberLayout>,
-) => Struct<S>;
+let createStruct: <S extends StructMembers>(name: string, parts: StructParts) => Struct<S>;
+
+/** Returns the parts of a {@link Struct}, or null for any other value. */
+let partsOf: (value: unknown) => StructParts | null;
 
 /** A checked definition of a structure. Made by {@link defineStruct}. */
 export class Struct<S extends StructMembers = StructMembers> {
@@ -21,20 +20,17 @@ export class Struct<S extends StructMembers = StructMembers> {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
-  readonly #layouts: ReadonlyMap<string, MemberLayout>;
-  readonly #View: ViewClass;
+  readonly #parts: StructParts;
 
   static {
-    createStruct = (name, layouts) => new Struct(name, layouts);
+    createStruct = (name, parts) => new Struct(name, parts);
+    partsOf = (value) => (value instanceof Struct ? value.#parts : null);
   }
 
-  private constructor(name: string, layouts: ReadonlyMap<string, MemberLayout>) {
+  private constructor(name: string, parts: StructParts) {
     this.name = name;
-    this.size = [...layouts.values()].reduce((size, layout) => size + sizeOf(layout), 0);
-    this.#layouts = layouts;
-    this.#View = structClass(
-      new Map([...layouts].map(([member, layout]) => [member, memberOf(layout)])),
-    );
+    this.size = parts.size;
+    this.#parts = parts;
   }
 
   /**
@@ -43,7 +39,7 @@ export class Struct<S extends StructMembers = StructMembers> {
    * @throws TypeError if the structure has no such member
    */
   offsetOf(member: keyof S & string): number {
-    const layout = this.#layouts.get(member);
+    const layout = this.#parts.layouts.get(member);
     if (layout !== undefined) return layout.offset;
     throw new TypeError(`structure ${this.name} has no member ${describeValue(member)}`);
   }
@@ -55,32 +51,35 @@ export class Struct<S extends StructMembers = StructMembers> {
    * @throws RangeError if the structure is not within the memory
    */
   on(memory: StructMemory, offset = 0): StructView<S> {
-    checkObject(memory, 'memory');
-    const bytes = memory instanceof Uint8Array ? memory : memory.bytes;
-    checkBytes(bytes, 'memory');
+    const bytes = bytesIn(memory);
     checkExtent(offset, this.size, bytes.length);
     const start = bytes.byteOffset + offset;
-    return new this.#View(bytes.buffer, start, this.size) as StructView<S>;
+    return new this.#parts.View(bytes.buffer, start, this.size) as StructView<S>;
   }
 }
 
 function memberOf(layout: MemberLayout): Member {
-  const { offset, count, fields } = layout;
-  if (fields !== null) {
-    const Fields = fieldsClass(layout);
-    return (buffer, start) => new Fields(buffer, start + offset, sizeOf(layout));
+  const { offset, size, count } = layout;
+  if (isNested(layout)) {
+    if (count !== null) return (buffer, start) => new StructList(layout, buffer, start);
+    const { View } = layout;
+    return (buffer, start) => new View(buffer, start + offset, size);
   }
-  if (count === null) return numberProperty(layout);
-  return arrayMaker(layout);
+  if (layout.fields !== null) {
+    const Fields = fieldsClass(layout);
+    return (buffer, start) => new Fields(buffer, start + offset, size);
+  }
+  return count === null ? numberProperty(layout) : arrayMaker(layout);
 }
 
 /**
- * Defines a structure in memory, for example a descriptor of a ring. The members follow each other
- * without gaps.
+ * Defines a structure in memory, for example a descriptor of a ring. A member begins at the end of
+ * the member before, unless the member has an `offset`. A member can be another structure.
  *
  * @param name - the name of the structure, for error messages
  * @throws TypeError for a wrong type, an unknown property or an unknown type of a member
- * @throws RangeError for a wrong count, and for fields that overlap or exceed their member
+ * @throws RangeError for a wrong count, for an offset before the end of the member before, and for
+ *   fields that overlap or exceed their member
  * @example
  * const completion = defineStruct('completion', {
  *   result: 'u32',
@@ -95,5 +94,10 @@ function memberOf(layout: MemberLayout): Member {
  */
 export function defineStruct<const S extends StructMembers>(name: string, members: S): Struct<S> {
   checkName(name, 'the name of a structure');
-  return createStruct<S>(name, memberLayouts(name, members));
+  const layouts = memberLayouts(name, members, partsOf);
+  const size = Math.max(0, ...[...layouts.values()].map(endOf));
+  const accessors = new Map([...layouts].map(([member, layout]) => [member, memberOf(layout)]));
+  const parts = { size, layouts, View: structClass(accessors) };
+  addWrite(name, parts);
+  return createStruct<S>(name, parts);
 }

@@ -110,6 +110,7 @@ export function createWorld(api: Api): World {
   });
   const accessors = registers.on(window);
   const struct = api.defineStruct('entry', { a: 'u32', b: { type: 'u16', count: 2 } });
+  const list = api.defineStruct('list', { entries: { type: struct, count: 2 } });
   const pool = dma.createPool(64);
   const piece = pool.allocate();
 
@@ -160,7 +161,8 @@ export function createWorld(api: Api): World {
     PhysicalSource: physical,
     SoftwareSource: software,
     Struct: struct,
-    StructArray: struct.on(piece.bytes).b,
+    StructArray: list.on(piece.bytes).entries,
+    StructNumberArray: struct.on(piece.bytes).b,
     SlotStorage: storage,
     MsixPerm: perm,
     VirtualIntx: intx,
@@ -308,7 +310,8 @@ export function createWorld(api: Api): World {
     'Struct.offsetOf': () => ['b'],
     'Struct.on': () => [piece.bytes, 0],
     'StructArray.at': () => [1],
-    'StructArray.set': () => [1, 2],
+    'StructNumberArray.at': () => [1],
+    'StructNumberArray.set': () => [1, 2],
     'Vector.next': () => [{ timeout: 1, signal: new AbortController().signal }],
     'VectorIndex.enable': () => [{ vectors: 1 }],
     'VectorIndex.request': vectorOptions,

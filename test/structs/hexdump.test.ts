@@ -14,6 +14,10 @@ test('hexdump() formats bytes as hexdump -C does', (t) => {
       '00000055',
     ].join('\n'),
   );
+  t.is(
+    hexdump({ bytes: bytes.subarray(80) }),
+    '00000000  00 00 00 00 00                                    |.....|\n00000005',
+  );
   t.is(hexdump(new Uint8Array(0)), '00000000');
   t.throws(() => hexdump('bytes' as never), { instanceOf: TypeError });
 });

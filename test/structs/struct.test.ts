@@ -145,6 +145,7 @@ test('a wrong definition is refused', (t) => {
     [{ a: 'i32' }, TypeError],
     [{ a: 32 }, TypeError],
     [{ a: {} }, TypeError],
+    [{ a: null }, TypeError],
     [{ a: { type: 'u8', count: 0 } }, RangeError],
     [{ a: { type: 'u8', count: 2, fields: { x: 0 } } }, TypeError],
     [{ a: { type: 'u8', fields: { x: 8 } } }, RangeError],
