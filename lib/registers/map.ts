@@ -3,6 +3,7 @@ import type { RegisterWindow } from '../contract/window.js';
 import { registerAt } from './accesses.js';
 import { createArray, type RegisterArray } from './array.js';
 import type { RegisterDefinitions } from './definition.js';
+import { definitionOf, fileEntry } from './file-entry.js';
 import { checkName, endOf, layoutOf, type RegisterLayout } from './layout.js';
 import type { RegisterAccessor } from './register.js';
 
@@ -41,11 +42,16 @@ export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
   }
 
   /**
-   * Returns accessors for the registers of a window. No register is accessed.
+   * Returns accessors for the registers of a window. No register is accessed. The type of the result
+   * is `ReturnType<typeof map.on>`.
    *
+   * @throws TypeError if `window` is not a window
    * @throws RangeError if a register is not within the window
    */
   on(window: RegisterWindow): RegisterAccessors<T> {
+    if (typeof (window as { map?: unknown } | undefined)?.map === 'function') {
+      throw new TypeError('window must be a RegisterWindow, not a region: pass region.map()');
+    }
     checkMethods(window, 'window', 'RegisterWindow', ['read32', 'write32']);
     const registers = Object.create(null) as Record<string, unknown>;
     for (const layout of this.#layouts) {
@@ -59,6 +65,19 @@ export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
       registers[layout.name] = accessorsOf(window, layout, name);
     }
     return Object.freeze(registers) as RegisterAccessors<T>;
+  }
+
+  /**
+   * Returns the registers as a region of a register file contains the registers. `JSON.stringify`
+   * calls this method.
+   *
+   * @example
+   * writeFileSync('nvme.registers.json', JSON.stringify({ regions: { bar0: nvme } }));
+   */
+  toJSON(): Readonly<Record<string, object>> {
+    return Object.fromEntries(
+      this.#layouts.map((layout) => [layout.name, fileEntry(definitionOf(layout))]),
+    );
   }
 }
 

@@ -56,7 +56,7 @@ export async function pollUntil<T>(
   fn: () => T | Promise<T>,
   { timeout, signal }: WaitOptions,
   clock: DeviceClock,
-  describe: (ms: number) => { readonly message: string; readonly hint?: string },
+  describe: (ms: number) => { readonly message: string; readonly hint?: string | undefined },
 ): Promise<Truthy<T>> {
   const end = timeout === undefined ? Infinity : clock.now + timeout;
   for (;;) {

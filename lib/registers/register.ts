@@ -111,6 +111,7 @@ export abstract class FieldRegister<V extends number | bigint> {
     };
     await pollUntil(readMatching, options, this.#window.clock ?? processClock, (ms) => ({
       message: `register ${this.name} is ${hex(last)} after ${ms} ms, not ${describe(values)}`,
+      hint: isAllOnes(last, this.#layout.width) ? ALL_ONES : undefined,
     }));
     return this.#codec.decode(last as V);
   }
@@ -128,6 +129,14 @@ export abstract class FieldRegister<V extends number | bigint> {
       }
     }
   }
+}
+
+/** The hint for a register whose bits are all 1. */
+const ALL_ONES =
+  'All bits are 1, as if the device did not respond: memory decode is off, or the device is in low power, in reset or gone.';
+
+function isAllOnes(value: number | bigint, width: number): boolean {
+  return BigInt(value) === 2n ** BigInt(8 * width) - 1n;
 }
 
 /** Describes expected fields, for example `'rdy=1'`. */

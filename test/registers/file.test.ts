@@ -5,6 +5,7 @@ import { Ajv } from 'ajv';
 import test from 'ava';
 import fc from 'fast-check';
 import { VfioError } from '../../lib/errors.js';
+import { defineRegisters, layoutsOf } from '../../lib/registers/map.js';
 import { parseRegisterFile, readRegisterFile } from '../../lib/registers/file.js';
 import { fuzz } from '../fuzz/inputs.js';
 import { root } from '../rooms.js';
@@ -33,6 +34,24 @@ test('a file contains the definitions of each region, with hexadecimal numbers',
   t.deepEqual(cc?.fields.get('mps'), { name: 'mps', access: 'ro', lsb: 7, size: 4 });
   t.like(base, { split: true, reset: 2n ** 64n - 1n });
   t.like(file.get('bar2')?.[0], { offset: 0x1000, count: 4, stride: 8 });
+});
+
+test('the JSON of a register map is a region of a register file', (t) => {
+  const map = defineRegisters('card', {
+    cc: { offset: 0x14, width: 4, fields: { en: 0, mps: { bits: [10, 7], access: 'ro' } } },
+    status: { offset: 0x18, width: 4, access: 'w1c', reset: 0x10 },
+    base: { offset: 0x28, width: 8, split: true, reset: 0xffff_ffff_ffff_ffffn },
+    bell: { offset: 0x1000, width: 4, access: 'wo', count: 4, stride: 8 },
+    scratch: { offset: 0x30, width: 2, count: 3 },
+  });
+  const file: unknown = JSON.parse(JSON.stringify({ regions: { bar0: map } }));
+  t.true(isValid(file), JSON.stringify(isValid.errors));
+  t.deepEqual(parse(file).get('bar0'), layoutsOf(map));
+  t.deepEqual(map.toJSON().cc, {
+    offset: '0x14',
+    width: 4,
+    fields: { en: 0, mps: { bits: [10, 7], access: 'ro' } },
+  });
 });
 
 /** Wrong files that the schema also refuses, with the text of the error. */

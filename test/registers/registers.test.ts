@@ -178,6 +178,29 @@ test('until() reads a register until its fields match', async (t) => {
   t.true(error.message.includes('register nvme.cc is 0x1 after 3 ms, not en=0, iosqes=3'));
 });
 
+test('if a register reads as all ones, the error of until() has a hint', async (t) => {
+  const window = new FakeWindow(0x100);
+  const { cc } = on(window);
+  for (const [value, hint] of [
+    [0xffff_ffff, /All bits are 1/],
+    [0xffff_fffe, /^$/],
+  ] as const) {
+    cc.value = value;
+    const waiting = cc.until({ iosqes: 3 }, { timeout: 0 });
+    const error = await t.throwsAsync(waiting, { instanceOf: VfioError });
+    t.regex(error.hint ?? '', hint);
+  }
+});
+
+test('on() refuses a region, and says how to map it', async (t) => {
+  await using device = await openDevice('mock:nvme#region');
+  t.throws(() => nvme.on(device.bar(0) as never), {
+    instanceOf: TypeError,
+    message: /not a region: pass region.map\(\)/,
+  });
+  t.throws(() => nvme.on(undefined as never), { instanceOf: TypeError });
+});
+
 test('the stopped clock of a mock measures the timeout of until()', async (t) => {
   await using device = await openDevice('mock:nvme#until');
   const { clock } = mockControl('mock:nvme#until');

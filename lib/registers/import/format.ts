@@ -1,4 +1,5 @@
 import type { RegisterDefinition } from '../definition.js';
+import { fileEntry } from '../file-entry.js';
 import type { Imported } from './draft.js';
 
 const SCHEMA = './node_modules/vfio/assets/registers.schema.json';
@@ -19,19 +20,8 @@ ${lines.join(',\n')}
 `;
 }
 
-function formatRegister({ offset, stride, reset, fields, ...rest }: RegisterDefinition): string {
-  const register = {
-    offset: hex(offset),
-    ...rest,
-    ...(stride === undefined ? {} : { stride: hex(stride) }),
-    ...(reset === undefined ? {} : { reset: hex(reset) }),
-    ...(fields === undefined ? {} : { fields }),
-  };
-  return JSON.stringify(register, null, 1)
+function formatRegister(definition: RegisterDefinition): string {
+  return JSON.stringify(fileEntry(definition), null, 1)
     .replace(/\n\s*/g, ' ')
     .replace(/\[ (\d+), (\d+) \]/g, '[$1, $2]');
-}
-
-function hex(value: number | bigint): string {
-  return `0x${value.toString(16).padStart(2, '0')}`;
 }
