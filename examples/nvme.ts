@@ -6,18 +6,34 @@
  *   node dist/examples/nvme.js [device]     default: mock:nvme
  */
 import { setImmediate } from 'node:timers/promises';
-import { defineRegisters, openDevice, type DmaBuffer, type RegisterWindow } from 'vfio';
+import { defineRegisters, defineStruct, openDevice, type DmaBuffer } from 'vfio';
 
 const nvme = defineRegisters('nvme', {
   cap: { offset: 0x00, width: 8, access: 'ro', fields: { to: [31, 24], dstrd: [35, 32] } },
   cc: { offset: 0x14, width: 4, fields: { en: 0, iosqes: [19, 16], iocqes: [23, 20] } },
-  csts: { offset: 0x1c, width: 4, access: 'ro', fields: { rdy: 0, cfs: 1 } },
+  csts: { offset: 0x1c, width: 4, access: 'ro', fields: { rdy: 0 } },
   aqa: { offset: 0x24, width: 4, fields: { asqs: [11, 0], acqs: [27, 16] } },
   asq: { offset: 0x28, width: 8 },
   acq: { offset: 0x30, width: 8 },
 });
-/** Offset of the doorbells. The distance of two doorbells depends on the controller (CAP.DSTRD). */
-const DOORBELLS = 0x1000;
+
+/** An entry of a submission queue. */
+const submission = defineStruct('submission', {
+  opcode: 'u8',
+  flags: 'u8',
+  id: 'u16',
+  nsid: 'u32',
+  data: { type: 'u64', offset: 24 },
+  dwords: { type: 'u32', offset: 40, count: 6 },
+});
+
+/** The parts of the answers to IDENTIFY that this program uses. */
+const controller = defineStruct('controller', { model: { type: 'u8', offset: 24, count: 40 } });
+const format = defineStruct('format', { metadata: 'u16', sizeLog2: 'u8', performance: 'u8' });
+const namespace = defineStruct('namespace', {
+  format: { type: 'u8', offset: 26, fields: { index: [3, 0] } },
+  formats: { type: format, offset: 128, count: 16 },
+});
 
 const CREATE_SQ = 0x01;
 const CREATE_CQ = 0x05;
@@ -36,10 +52,14 @@ interface Command {
   dwords?: readonly number[];
 }
 
+/** A register that is only written. */
+interface Doorbell {
+  value: number;
+}
+
 /** A submission queue and its completion queue: rings in DMA memory and a pair of doorbells. */
 class Queue {
   interrupts = 0;
-  readonly #commands: Uint32Array;
   readonly #completions: Uint32Array;
   readonly #waiting = new Map<number, (status: number) => void>();
   #tail = 0;
@@ -48,13 +68,14 @@ class Queue {
 
   constructor(
     readonly id: number,
-    readonly submission: DmaBuffer,
-    readonly completion: DmaBuffer,
-    readonly registers: RegisterWindow,
-    readonly stride: number,
+    readonly submissions: DmaBuffer,
+    readonly completions: DmaBuffer,
+    /** The doorbell of the submission queue. */
+    readonly tail: Doorbell,
+    /** The doorbell of the completion queue. */
+    readonly head: Doorbell,
   ) {
-    this.#commands = new Uint32Array(submission.buffer, 0, DEPTH * 16);
-    this.#completions = new Uint32Array(completion.buffer, 0, DEPTH * 4);
+    this.#completions = new Uint32Array(completions.buffer, 0, DEPTH * 4);
   }
 
   get busy(): boolean {
@@ -67,15 +88,11 @@ class Queue {
    */
   async submit({ opcode, nsid = 0, data = 0n, dwords = [] }: Command): Promise<void> {
     const slot = this.#tail;
-    const entry = this.#commands.subarray(slot * 16, slot * 16 + 16).fill(0);
-    entry[0] = opcode | (slot << 16);
-    entry[1] = nsid;
-    entry[6] = Number(data & 0xffff_ffffn);
-    entry[7] = Number(data >> 32n);
-    entry.set(dwords, 10);
+    const entry = submission.on(this.submissions, slot * submission.size);
+    entry.write({ opcode, id: slot, nsid, data, dwords });
     this.#tail = (slot + 1) % DEPTH;
     const status = new Promise<number>((resolve) => this.#waiting.set(slot, resolve));
-    this.registers.write32(DOORBELLS + 2 * this.id * this.stride, this.#tail);
+    this.tail.value = this.#tail;
     const failed = await status;
     if (failed !== 0) throw new Error(`command 0x${opcode.toString(16)}: status ${failed}`);
   }
@@ -96,7 +113,7 @@ class Queue {
       this.#waiting.delete(slot);
     }
     if (this.#head === before) return;
-    this.registers.write32(DOORBELLS + (2 * this.id + 1) * this.stride, this.#head);
+    this.head.value = this.#head;
   }
 
   /**
@@ -114,16 +131,18 @@ class Queue {
 const device = await openDevice(process.argv[2] ?? 'mock:nvme');
 device.config.update('command', { memory: 1, bus_master: 1 });
 const window = device.bar(0).map();
-const registers = nvme.on(window);
-const { dstrd, to } = registers.cap.read();
-const stride = 4 << dstrd;
-/** Longest time until the controller is ready: CAP.TO is a number of 500 ms. */
+const regs = nvme.on(window);
+const { to, dstrd } = regs.cap.read();
+/** The longest time until the controller is ready. The register counts in units of 500 ms. */
 const timeout = 500 * Math.max(1, to);
+const { doorbell } = defineRegisters('nvme', {
+  doorbell: { offset: 0x1000, width: 4, access: 'wo', count: 8, stride: 4 << dstrd },
+}).on(window);
 
 async function queue(id: number): Promise<Queue> {
-  const submission = await device.dma.allocate(PAGE, { access: 'read' });
-  const completion = await device.dma.allocate(PAGE, { access: 'write' });
-  return new Queue(id, submission, completion, window, stride);
+  const submissions = await device.dma.allocate(PAGE, { access: 'read' });
+  const completions = await device.dma.allocate(PAGE, { access: 'write' });
+  return new Queue(id, submissions, completions, doorbell.at(2 * id), doorbell.at(2 * id + 1));
 }
 
 /**
@@ -137,23 +156,23 @@ function byInterrupt(one: Queue): void {
   });
 }
 
-registers.cc.write({ en: 0 });
-await registers.csts.until({ rdy: 0 }, { timeout });
+regs.cc.value = 0;
+await regs.csts.until({ rdy: 0 }, { timeout });
 const admin = await queue(0);
 byInterrupt(admin);
-registers.aqa.write({ asqs: DEPTH - 1, acqs: DEPTH - 1 });
-registers.asq.value = admin.submission.iova;
-registers.acq.value = admin.completion.iova;
-// The sizes of entries are powers of two: 64 bytes for a command, 16 bytes for a completion.
-registers.cc.write({ en: 1, iosqes: 6, iocqes: 4 });
-await registers.csts.until({ rdy: 1 }, { timeout });
+regs.aqa.write({ asqs: DEPTH - 1, acqs: DEPTH - 1 });
+regs.asq.value = admin.submissions.iova;
+regs.acq.value = admin.completions.iova;
+// An entry of a submission queue has 2^6 bytes, and an entry of a completion queue 2^4 bytes.
+regs.cc.write({ en: 1, iosqes: 6, iocqes: 4 });
+await regs.csts.until({ rdy: 1 }, { timeout });
 
 const page = await device.dma.allocate(PAGE, { access: 'write' });
 await admin.submit({ opcode: IDENTIFY, data: page.iova, dwords: [1] });
-const model = new TextDecoder().decode(page.bytes.subarray(24, 64)).trim();
+const model = new TextDecoder().decode(controller.on(page).model.slice()).trim();
 await admin.submit({ opcode: IDENTIFY, nsid: 1, data: page.iova });
-const format = page.bytes[26] ?? 0;
-const blockSize = 1 << (page.bytes[128 + (format & 0xf) * 4 + 2] ?? 0);
+const { format: current, formats } = namespace.on(page);
+const blockSize = 1 << formats.at(current.index).sizeLog2;
 console.log(`${model}, block size ${blockSize} bytes`);
 
 await admin.submit({ opcode: SET_FEATURES, dwords: [7, (2 << 16) | 2] });
@@ -171,12 +190,12 @@ for (const [id, polled] of [
   if (!polled) byInterrupt(one);
   await admin.submit({
     opcode: CREATE_CQ,
-    data: one.completion.iova,
+    data: one.completions.iova,
     dwords: [size, interrupt],
   });
   await admin.submit({
     opcode: CREATE_SQ,
-    data: one.submission.iova,
+    data: one.submissions.iova,
     dwords: [size, (id << 16) | 1],
   });
   queues.push(one);
@@ -206,6 +225,6 @@ async function read(one: Queue, polled: boolean): Promise<void> {
 
 for (const one of queues) await read(one, one.id === 3);
 
-registers.cc.write({ en: 0 });
-await registers.csts.until({ rdy: 0 }, { timeout });
+regs.cc.value = 0;
+await regs.csts.until({ rdy: 0 }, { timeout });
 device.close();
