@@ -19,6 +19,9 @@ const DELAY = 600e6;
 /** Lines are written in parts of about this number of characters. */
 const PART = 1 << 16;
 
+/** The finding for a program that was not yet ready, or that does not use this library. */
+const NO_DEVICE: Finding = { device: null, text: 'the program opened no device' };
+
 /** A place for text. The promise settles when the place accepts more. */
 export type WriteText = (text: string) => Promise<void> | void;
 
@@ -61,7 +64,9 @@ export async function followTrace(source: TraceSource, write: WriteText): Promis
       if (part !== '') await write(part);
       if (isLast) {
         const ending = source.ending?.() ?? recording.ending(isRunning ? now() : null);
-        await write(describeEnd(ending, recording.findings(ending)));
+        const usesDevice = recording.devices.length > 0;
+        const findings = usesDevice ? recording.findings(ending) : [NO_DEVICE];
+        await write(describeEnd(ending, findings));
         return;
       }
       await setTimeout(POLL_MS, undefined, { signal: source.signal }).catch(() => undefined);

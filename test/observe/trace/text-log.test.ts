@@ -127,3 +127,15 @@ test('a killed program has no exit code', async (t) => {
   const log = await logOf({ '12-0.jsonl': LINES.slice(0, 4) });
   t.regex(log, /\+\+\+ killed or crashed after 0\.0 s\n$/);
 });
+
+test('the log says if the program opened no device', async (t) => {
+  t.is(await logOf({}), '+++ killed or crashed after 0.0 s\n+++ the program opened no device\n');
+  const none: Line[] = [
+    { ...START, thread: 0 },
+    { type: 'end', at: 1_900_000_000, exitCode: 0 },
+  ];
+  t.regex(
+    await logOf({ '12-0.jsonl': none }),
+    /\+\+\+ exit code 0\n\+\+\+ the program opened no device\n$/,
+  );
+});
