@@ -2,9 +2,9 @@ import type { Width } from '../contract/window.js';
 
 /**
  * How software may use a register or a field: `'rw'` read and write, `'ro'` read only, `'wo'` write
- * only, or `'w1c'` read, and write 1 to clear.
+ * only, `'w1c'` read, and write 1 to clear, or `'w1s'` read, and write 1 to set.
  */
-export type RegisterAccess = 'rw' | 'ro' | 'wo' | 'w1c';
+export type RegisterAccess = 'rw' | 'ro' | 'wo' | 'w1c' | 'w1s';
 
 /** One bit, or the most and the least significant bit of a field. */
 export type FieldBits = number | readonly [msb: number, lsb: number];

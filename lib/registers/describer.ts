@@ -43,8 +43,9 @@ export class AccessDescriber {
 function kept({ layout: { fields } }: NamedRegister, value: bigint): bigint {
   let bits = value;
   for (const { access, lsb, size } of fields.values()) {
-    // A write of 1 has cleared the bits of the field.
-    if (access === 'w1c') bits &= ~(((1n << BigInt(size)) - 1n) << BigInt(lsb));
+    // A write of 1 has cleared the bits, or the device clears the bits that were set. A later write
+    // of 1 is therefore a change.
+    if (access === 'w1c' || access === 'w1s') bits &= ~(((1n << BigInt(size)) - 1n) << BigInt(lsb));
   }
   return bits;
 }

@@ -2,7 +2,7 @@ import { checkChoice, checkInteger, checkObject, checkOptions, checkU64 } from '
 import type { Width } from '../contract/window.js';
 import type { FieldDefinition, RegisterAccess, RegisterDefinition } from './definition.js';
 
-const ACCESS = ['rw', 'ro', 'wo', 'w1c'] as const;
+const ACCESS = ['rw', 'ro', 'wo', 'w1c', 'w1s'] as const;
 const PROPERTIES = ['offset', 'width', 'access', 'fields', 'count', 'stride', 'split', 'reset'];
 const NAME = /^[A-Za-z_]\w*$/;
 

@@ -34,8 +34,8 @@ export interface RegisterAccessor<D extends RegisterDefinition = RegisterDefinit
   write(fields: Partial<FieldValues<D>>): void;
   /**
    * Reads the register, replaces the given fields and writes the register. Reserved bits keep the
-   * value that was read. Fields that are write-only or cleared by a 1 are written as 0, unless they
-   * are given.
+   * value that was read. Fields that are write-only, or that a 1 clears or sets, are written as 0,
+   * unless they are given.
    *
    * @throws the errors of {@link write}, and TypeError if the register is write-only
    */

@@ -70,7 +70,7 @@ const REFUSED: readonly (readonly [file: unknown, says: string])[] = [
   [withRegister({ offset: 0, width: 3 }), 'the width of register cc must be one of 1, 2, 4, 8'],
   [withRegister({ offset: 0, width: 4, acces: 'ro' }), "register cc has no 'acces'"],
   [
-    withRegister({ offset: 0, width: 4, access: 'w1s' }),
+    withRegister({ offset: 0, width: 4, access: 'w1t' }),
     'the access of register cc must be one of',
   ],
   [withRegister({ offset: 0, width: 4, stride: 8 }), 'register cc has a stride, but no count'],
@@ -123,7 +123,7 @@ const number = fc.oneof(
 );
 const bit = fc.oneof(fc.nat({ max: 31 }), fc.constantFrom(-1, 63, 64, '1', 0.5));
 const bits = fc.oneof(bit, fc.tuple(bit, bit), fc.array(bit, { maxLength: 3 }));
-const access = fc.constantFrom('rw', 'ro', 'wo', 'w1c', 'rc');
+const access = fc.constantFrom('rw', 'ro', 'wo', 'w1c', 'w1s', 'rc');
 const field = fc.oneof(bits, fc.record({ bits, access }, { requiredKeys: [] }));
 const name = fc.constantFrom('en', '_a', 'cc2', '2', 'a-b', '');
 const register = fc.record(

@@ -15,6 +15,7 @@ const nvme = defineRegisters('nvme', {
   asq: { offset: 0x28, width: 8, split: true, fields: { base: [63, 12] } },
   acq: { offset: 0x30, width: 8, fields: { base: [63, 12], low: [11, 0] } },
   small: { offset: 0x38, width: 1, fields: { high: 7 } },
+  ci: { offset: 0x3c, width: 4, access: 'w1s', fields: { slot0: 0, slot1: 1 } },
   half: { offset: 0x3a, width: 2 },
   sqtdbl: { offset: 0x40, width: 4, access: 'wo', count: 4, stride: 8 },
 });
@@ -162,6 +163,15 @@ test('a wrong value of a field is refused before the register is accessed', (t) 
   ];
   for (const [call, instanceOf] of wrong) t.throws(call, { instanceOf });
   t.deepEqual(window.takeLog(), []);
+});
+
+test('an update sets only the given bits of a register whose bits are set by a 1', (t) => {
+  const window = new FakeWindow(0x100);
+  const { ci } = on(window);
+  ci.value = 0xf001;
+  ci.update({ slot1: 1 });
+  t.deepEqual(window.takeLog(), ['write32 0x3c 0xf001', 'read32 0x3c', 'write32 0x3c 0x2']);
+  t.deepEqual(ci.read(), { slot0: 0, slot1: 1 });
 });
 
 test('until() reads a register until its fields match', async (t) => {

@@ -14,6 +14,7 @@ interface Component {
   readonly reset?: unknown;
   readonly sw_access?: unknown;
   readonly woclr?: unknown;
+  readonly woset?: unknown;
   readonly onwrite?: unknown;
   readonly regwidth?: unknown;
   readonly array_dimensions?: unknown;
@@ -90,11 +91,13 @@ function fieldOf(field: Component, owner: string): (DraftField & { reset: bigint
   const access = ACCESS[String(field.sw_access)];
   if (access === undefined) return null;
   const clears = field.onwrite === 'woclr' || field.woclr === true || field.woclr === 1;
+  const sets = field.onwrite === 'woset' || field.woset === true || field.woset === 1;
+  const effect = clears ? 'w1c' : sets ? 'w1s' : access;
   return {
     name: field.inst_name,
     msb: integerOf(field.msb, `${what}.msb`),
     lsb: integerOf(field.lsb, `${what}.lsb`),
-    access: access === 'rw' && clears ? 'w1c' : access,
+    access: access === 'rw' ? effect : access,
     reset: field.reset == null ? 0n : bigintOf(field.reset, `${what}.reset`),
   };
 }

@@ -92,6 +92,7 @@ export function readSvd(device: Element): Draft {
     const effect = textOf(element, 'modifiedWriteValues') ?? 'modify';
     if (effect === 'modify' || access === 'ro') return access;
     if (effect === 'oneToClear') return access === 'rw' ? 'w1c' : access;
+    if (effect === 'oneToSet') return access === 'rw' ? 'w1s' : access;
     const warning = `${where}: '${effect}' has no equivalent; the access is '${access}'`;
     if (!warnings.includes(warning)) warnings.push(warning);
     return access;

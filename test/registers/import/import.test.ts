@@ -45,6 +45,7 @@ const SVD = `<?xml version="1.0" encoding="utf-8"?>
             <field><name>EN</name><bitRange>[0:0]</bitRange></field>
             <field><name>BAUD</name><bitOffset>4</bitOffset><bitWidth>8</bitWidth><access>read-only</access></field>
             <field><name>DONE</name><lsb>16</lsb><msb>16</msb><modifiedWriteValues>oneToClear</modifiedWriteValues></field>
+            <field><name>GO</name><lsb>17</lsb><msb>17</msb><modifiedWriteValues>oneToSet</modifiedWriteValues></field>
             <field><dim>2</dim><dimIncrement>2</dimIncrement><name>P%s</name><lsb>20</lsb><msb>21</msb></field>
           </fields>
         </register>
@@ -72,6 +73,7 @@ test('CMSIS-SVD: peripherals, clusters, arrays, inherited properties and derived
       en: 0,
       baud: { bits: [11, 4], access: 'ro' },
       done: { bits: 16, access: 'w1c' },
+      go: { bits: 17, access: 'w1s' },
       p0: [21, 20],
       p1: [23, 22],
     },
@@ -126,6 +128,8 @@ test('PeakRDL: nested blocks, the access of fields and reset values', (t) => {
     addr_offset: 4,
     children: [
       field('done', 0, 0, { sw_access: 'rw', woclr: true, reset: 1 }),
+      field('issue', 1, 1, { sw_access: 'rw', onwrite: 'woset' }),
+      field('start', 2, 2, { sw_access: 'rw', woset: 1 }),
       field('level', 8, 15, { sw_access: 'r', reset: 3 }),
       field('hidden', 16, 16, { sw_access: 'na' }),
     ],
@@ -145,7 +149,12 @@ test('PeakRDL: nested blocks, the access of fields and reset values', (t) => {
       offset: 0x14,
       width: 4,
       reset: 0x301,
-      fields: { done: { bits: 0, access: 'w1c' }, level: { bits: [15, 8], access: 'ro' } },
+      fields: {
+        done: { bits: 0, access: 'w1c' },
+        issue: { bits: 1, access: 'w1s' },
+        start: { bits: 2, access: 'w1s' },
+        level: { bits: [15, 8], access: 'ro' },
+      },
     },
     dma_base: { offset: 0x18, width: 8, fields: { address: [47, 0] } },
   });

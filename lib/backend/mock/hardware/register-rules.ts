@@ -27,11 +27,13 @@ export function numberRules(layout: RegisterLayout): Rules<number> {
   const masks = masksOf(layout);
   const written = Number(masks.written);
   const cleared = Number(masks.cleared);
+  const set = Number(masks.set);
   const readable = Number(masks.readable);
   const write = (before: number, value: number, bytes: number) => {
     const reached = 0xffff_ffff >>> (32 - 8 * Math.min(bytes, layout.width));
     const replaced = written & reached;
-    return ((before & ~replaced & ~(value & cleared & reached)) | (value & replaced)) >>> 0;
+    const kept = before & ~replaced & ~(value & cleared & reached);
+    return (kept | (value & (replaced | (set & reached)))) >>> 0;
   };
   return {
     write,
@@ -47,9 +49,10 @@ export function numberRules(layout: RegisterLayout): Rules<number> {
 
 /** The rules of a register of 8 bytes. */
 export function bigintRules(layout: RegisterLayout): Rules<bigint> {
-  const { written, cleared, readable } = masksOf(layout);
+  const { written, cleared, set, readable } = masksOf(layout);
   const write = (before: bigint, value: bigint, reached: bigint) =>
-    (before & ~(written & reached) & ~(value & cleared & reached)) | (value & written & reached);
+    (before & ~(written & reached) & ~(value & cleared & reached)) |
+    (value & (written | set) & reached);
   const reachedBy = (bytes: number) => (1n << BigInt(8 * bytes)) - 1n;
   return {
     write: (before, value, bytes) => write(before, value, reachedBy(bytes)),
@@ -72,6 +75,8 @@ interface Masks {
   readonly written: bigint;
   /** Bits that a write of 1 clears. */
   readonly cleared: bigint;
+  /** Bits that a write of 1 sets. */
+  readonly set: bigint;
   /** Bits that a read returns. All other bits read as 0. */
   readonly readable: bigint;
 }
@@ -89,6 +94,7 @@ function masksOf({ width, access, fields }: RegisterLayout): Masks {
   return {
     written: bitsWith('rw', 'wo'),
     cleared: bitsWith('w1c'),
-    readable: access === 'wo' ? bitsWith('rw', 'ro', 'w1c') : all & ~bitsWith('wo'),
+    set: bitsWith('w1s'),
+    readable: access === 'wo' ? bitsWith('rw', 'ro', 'w1c', 'w1s') : all & ~bitsWith('wo'),
   };
 }

@@ -29,6 +29,8 @@ const card = defineRegisters('card', {
     fields: { address: [63, 12], valid: { bits: 0, access: 'w1c' } },
   },
   byte: { offset: 0x28, width: 1 },
+  issue: { offset: 0x30, width: 4, access: 'w1s', fields: { slots: [7, 0] } },
+  issueWide: { offset: 0x38, width: 8, access: 'w1s' },
 });
 
 function create() {
@@ -47,6 +49,19 @@ test('registers begin with their reset values, and a reset restores these values
   regs.base.value = 7n;
   reset();
   t.deepEqual([table.read(0, 4), table.read(4, 4), table.read64(0x20)], [0x10ed, 0x8000_0010, 0n]);
+});
+
+test('a write of 1 sets bits, and a write of 0 keeps bits', (t) => {
+  const { regs, table } = create();
+  table.write(0x30, 4, 0x105);
+  table.write(0x30, 4, 0x102);
+  table.write(0x31, 1, 1);
+  t.is(table.read(0x30, 4), 7);
+  regs.issue.update({ slots: 2 });
+  t.is(table.read(0x30, 4), 2);
+  table.write64(0x38, 0x1_0000_0001n);
+  table.write(0x3c, 4, 2);
+  t.is(regs.issueWide.value, 0x3_0000_0001n);
 });
 
 test('a write of a driver changes only the bits that the driver may write', (t) => {
