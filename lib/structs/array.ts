@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { checkInteger, checkU64 } from '../checks.js';
-import { type MakeObject, viewClass } from './base.js';
+import { type MakeObject, refuseNumber, viewClass } from './base.js';
 import type { StructArray } from './definition.js';
 import type { NestedMember, NumberMember } from './layout.js';
 
@@ -70,6 +70,8 @@ function elementMethods(
   bits: 16 | 32 | 64,
 ): PropertyDescriptorMap {
   const last = (count ?? 1) - 1;
+  const isIndex = (index: unknown) =>
+    typeof index === 'number' && index >>> 0 === index && index <= last;
   /** Throws the error for an index. To make the texts for each access would take 100 ns. */
   const refuse = (index: number) => {
     checkInteger(index, `the index of member ${name}`, 0, last);
@@ -79,14 +81,15 @@ function elementMethods(
       return {
         at: {
           value(this: DataView, index: number) {
-            if (index >>> 0 !== index || index > last) refuse(index);
+            if (!isIndex(index)) refuse(index);
             return getUint16.call(this, 2 * index, isLittleEndian);
           },
         },
         set: {
-          value(this: DataView, index: number, value: number) {
-            if (index >>> 0 !== index || index > last) refuse(index);
-            if ((value & 0xffff) !== value) checkInteger(value, `member ${name}`, 0, 0xffff);
+          value(this: DataView, index: number, value: unknown) {
+            if (!isIndex(index)) refuse(index);
+            if (typeof value !== 'number' || (value & 0xffff) !== value)
+              refuseNumber(name, value, 16);
             setUint16.call(this, 2 * index, value, isLittleEndian);
           },
         },
@@ -95,14 +98,14 @@ function elementMethods(
       return {
         at: {
           value(this: DataView, index: number) {
-            if (index >>> 0 !== index || index > last) refuse(index);
+            if (!isIndex(index)) refuse(index);
             return getUint32.call(this, 4 * index, isLittleEndian);
           },
         },
         set: {
-          value(this: DataView, index: number, value: number) {
-            if (index >>> 0 !== index || index > last) refuse(index);
-            if (value >>> 0 !== value) checkInteger(value, `member ${name}`, 0, 0xffff_ffff);
+          value(this: DataView, index: number, value: unknown) {
+            if (!isIndex(index)) refuse(index);
+            if (typeof value !== 'number' || value >>> 0 !== value) refuseNumber(name, value, 32);
             setUint32.call(this, 4 * index, value, isLittleEndian);
           },
         },
@@ -111,13 +114,13 @@ function elementMethods(
       return {
         at: {
           value(this: DataView, index: number) {
-            if (index >>> 0 !== index || index > last) refuse(index);
+            if (!isIndex(index)) refuse(index);
             return getBigUint64.call(this, 8 * index, isLittleEndian);
           },
         },
         set: {
-          value(this: DataView, index: number, value: bigint) {
-            if (index >>> 0 !== index || index > last) refuse(index);
+          value(this: DataView, index: number, value: unknown) {
+            if (!isIndex(index)) refuse(index);
             if (typeof value !== 'bigint' || BigInt.asUintN(64, value) !== value)
               checkU64(value, `member ${name}`);
             setBigUint64.call(this, 8 * index, value, isLittleEndian);

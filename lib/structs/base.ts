@@ -32,7 +32,7 @@ export function numberProperty(layout: NumberLayout): NumberProperty {
           return getUint8.call(this, offset);
         },
         set(value) {
-          if (typeof value !== 'number' || (value & 0xff) !== value) refuse(name, value, 8);
+          if (typeof value !== 'number' || (value & 0xff) !== value) refuseNumber(name, value, 8);
           setUint8.call(this, offset, value);
         },
       };
@@ -42,7 +42,8 @@ export function numberProperty(layout: NumberLayout): NumberProperty {
           return getUint16.call(this, offset, isLittleEndian);
         },
         set(value) {
-          if (typeof value !== 'number' || (value & 0xffff) !== value) refuse(name, value, 16);
+          if (typeof value !== 'number' || (value & 0xffff) !== value)
+            refuseNumber(name, value, 16);
           setUint16.call(this, offset, value, isLittleEndian);
         },
       };
@@ -52,7 +53,7 @@ export function numberProperty(layout: NumberLayout): NumberProperty {
           return getUint32.call(this, offset, isLittleEndian);
         },
         set(value) {
-          if (typeof value !== 'number' || value >>> 0 !== value) refuse(name, value, 32);
+          if (typeof value !== 'number' || value >>> 0 !== value) refuseNumber(name, value, 32);
           setUint32.call(this, offset, value, isLittleEndian);
         },
       };
@@ -128,6 +129,10 @@ function copyOf(member: unknown): unknown {
 }
 
 /** Throws the error for a value that a number of up to 32 bits cannot have. */
-function refuse(name: string, value: unknown, bits: 8 | 16 | 32): asserts value is number {
+export function refuseNumber(
+  name: string,
+  value: unknown,
+  bits: 8 | 16 | 32,
+): asserts value is number {
   checkInteger(value, `member ${name}`, 0, 2 ** bits - 1);
 }
