@@ -46,6 +46,8 @@ export class HostInterrupts {
   readonly #table: (Entry | undefined)[] = [];
   readonly limits: InterruptLimits;
   #connected = 0;
+  /** All handles below this handle are in use. */
+  #firstFree = 0;
 
   constructor(messages = HANDLES, vectors = HANDLES) {
     this.limits = { messages, vectors };
@@ -77,6 +79,7 @@ export class HostInterrupts {
   free(handle: number): void {
     this.disconnect(handle);
     this.#table[handle] = undefined;
+    this.#firstFree = Math.min(this.#firstFree, handle);
   }
 
   /** Sets the handler of a handle. @throws VfioError ENOSPC if no CPU vector is left */
@@ -129,8 +132,9 @@ export class HostInterrupts {
   }
 
   #findFree(count: number): number | null {
+    while (this.#table[this.#firstFree] !== undefined) this.#firstFree++;
     let free = 0;
-    for (let handle = 0; handle < this.limits.messages; handle++) {
+    for (let handle = this.#firstFree; handle < this.limits.messages; handle++) {
       free = this.#table[handle] === undefined ? free + 1 : 0;
       if (free === count) return handle - count + 1;
     }
