@@ -7,21 +7,17 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runInLab } from 'vfio/lab';
 import { machine, write } from '../lib/report.js';
 import { table } from '../lib/table.js';
 import type { Line } from './clock.js';
+import { COUNTING, type MachineOptions, runInGuest } from './machine.js';
 import { instructions, start, type Start, times } from './results.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const TIMEOUT_MS = 10 * 60_000;
-/**
- * The guest has one CPU. The clocks of the guest advance by one nanosecond with each instruction.
- */
-const COUNTING = { cpus: 1, qemuArgs: ['-icount', 'shift=0'] };
+const SCRIPT = '"$1" $VFIO_LAB_NVME && node "$2" $VFIO_LAB_NVME';
 
 const { values } = parseArgs({
   options: {
@@ -67,31 +63,11 @@ function compileInC(into: string): string {
 /** Runs the C program and then the program of the library in one guest. */
 async function runBoth(
   program: string,
-  machineOptions: Pick<Parameters<typeof runInLab>[0], 'cpus' | 'qemuArgs'>,
+  options: MachineOptions,
 ): Promise<{ lines: Line[]; start: Start }> {
-  const ours = join(root, 'dist/bench/lab/guest.js');
-  let text = '';
-  const stdout = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      text += chunk.toString();
-      done();
-    },
-  });
-  console.error(`# guest with ${JSON.stringify(machineOptions)}`);
-  const { exitCode } = await runInLab({
-    command: 'sh',
-    args: ['-c', '"$1" $VFIO_LAB_NVME && node "$2" $VFIO_LAB_NVME', 'sh', program, ours],
-    devices: ['nvme'],
-    kernel: values.kernel,
-    timeout: TIMEOUT_MS,
-    stdout,
-    ...machineOptions,
-  });
-  if (exitCode !== 0) throw new Error(`a program in the guest failed: exit code ${exitCode}`);
-  const printed = text
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Line | Start);
+  const programs = [program, join(root, 'dist/bench/lab/guest.js')];
+  const output = await runInGuest(SCRIPT, programs, options, values.kernel, TIMEOUT_MS);
+  const printed = output as (Line | Start)[];
   const first = printed.find((line): line is Start => 'node' in line);
   if (first === undefined) throw new Error('the program in the guest printed no start line');
   return { lines: printed.filter((line): line is Line => 'path' in line), start: first };

@@ -82,6 +82,16 @@ export function timed(operations: number, loop: () => void): number {
   return (helper.threadTime() - start) / operations;
 }
 
+/** Measures work that waits for the event loop. @returns CPU time per operation, in nanoseconds */
+export async function timedAsync(operations: number, work: () => unknown): Promise<number> {
+  const start = helper.threadTime();
+  // The interrupts of a mock device do not keep the process alive.
+  const alive = setInterval(() => undefined, 2 ** 30);
+  await work();
+  clearInterval(alive);
+  return (helper.threadTime() - start) / operations;
+}
+
 /** The CPU of the thread that signals, or -1 if the machine has only one CPU. */
 export const SIGNALLING_CPU = cpus().length > 1 ? 1 : -1;
 

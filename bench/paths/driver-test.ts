@@ -1,6 +1,6 @@
 import { openDevice, type PciDevice } from 'vfio/mock';
 import { NvmeController } from '../../lib/demo/nvme/controller.js';
-import { helper } from '../lib/helper.js';
+import { timedAsync } from '../lib/helper.js';
 import type { Benchmark } from '../lib/measure.js';
 
 const TURNS = 20;
@@ -37,13 +37,12 @@ export function driverTestBenchmarks(): Benchmark[] {
 
 /** @returns CPU time of one test, in microseconds */
 async function timeOf(name: string, test: (device: PciDevice) => Promise<void>): Promise<number> {
-  const start = helper.threadTime();
-  const alive = setInterval(() => undefined, 2 ** 30);
-  for (let turn = 0; turn < TURNS; turn++) {
-    const device = await openDevice(name);
-    await test(device);
-    device.close();
-  }
-  clearInterval(alive);
-  return (helper.threadTime() - start) / TURNS / 1000;
+  const time = await timedAsync(TURNS, async () => {
+    for (let turn = 0; turn < TURNS; turn++) {
+      const device = await openDevice(name);
+      await test(device);
+      device.close();
+    }
+  });
+  return time / 1000;
 }

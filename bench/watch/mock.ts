@@ -6,7 +6,7 @@ import { deviceApi } from '../../lib/device/open.js';
 import { observeBackend, type Observer } from '../../lib/observe/index.js';
 import { createRecorder } from '../../lib/observe/record/index.js';
 import { createTracer } from '../../lib/observe/trace/tracer.js';
-import { helper } from '../lib/helper.js';
+import { timedAsync } from '../lib/helper.js';
 import { measure, type Result } from '../lib/measure.js';
 import { goalsOf, PLAIN, RECORDED, TRACED } from './results.js';
 import { type Work, worksOf } from './work.js';
@@ -40,7 +40,10 @@ export async function measureMock(rounds: number): Promise<Result[]> {
       const benchmark = {
         title,
         unit: 'ns',
-        contenders: contenders.map(({ name, work }) => ({ name, run: () => timeOf(work) })),
+        contenders: contenders.map(({ name, work }) => ({
+          name,
+          run: () => timedAsync(work.operations, work.run),
+        })),
         goals: goalsOf(title),
       };
       results.push(await measure(benchmark, rounds));
@@ -48,13 +51,4 @@ export async function measureMock(rounds: number): Promise<Result[]> {
   } finally {
     rmSync(folder, { recursive: true });
   }
-}
-
-/** @returns CPU nanoseconds per operation */
-async function timeOf({ run, operations }: Work): Promise<number> {
-  const start = helper.threadTime();
-  const alive = setInterval(() => undefined, 2 ** 30);
-  await run();
-  clearInterval(alive);
-  return (helper.threadTime() - start) / operations;
 }
