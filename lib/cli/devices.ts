@@ -13,12 +13,12 @@ import { chooseToken } from './token.js';
 
 /** Loads the back end of mock devices, and the model that a name contains. */
 async function mock(name: string): Promise<Backend> {
-  const [{ backend }, { loadModel }] = await Promise.all([
+  const [{ backend }, { modelOf }, { loadModel }] = await Promise.all([
     import('../backend/mock/backend.js'),
+    import('../backend/mock/name.js'),
     import('../backend/mock/models/load.js'),
   ]);
-  const [, model = ''] = /^[^:]*:([^?#]*)/.exec(name) ?? [];
-  await loadModel(model);
+  await loadModel(modelOf(name));
   return backend;
 }
 
