@@ -60,8 +60,8 @@ export interface ModelRegisters<T extends RegisterDefinitions = RegisterDefiniti
 /**
  * Makes the registers of a device model from a definition. The registers begin with their reset
  * values. A driver reads and writes each field as its access permits: a write does not change `'ro'`
- * fields and reserved bits, a write of 1 clears bits of `'w1c'` fields and sets bits of `'w1s'` fields, and `'wo'`
- * fields read as 0.
+ * fields and reserved bits, a write of 1 clears bits of `'w1c'` fields and sets bits of `'w1s'`
+ * fields, and `'wo'` fields read as 0.
  *
  * @example
  * const card = defineRegisters('card', {

@@ -1,12 +1,10 @@
+import type { FunctionShape } from '../hardware/shape.js';
+
 /** The ids of a model, which `vfio list` prints. */
-export interface Identity {
-  readonly vendorId: number;
-  readonly deviceId: number;
-  readonly subsystemVendorId: number;
-  readonly subsystemId: number;
-  readonly classCode: number;
-  readonly revision: number;
-}
+export type Identity = Pick<
+  FunctionShape,
+  'vendorId' | 'deviceId' | 'subsystemVendorId' | 'subsystemId' | 'classCode' | 'revision'
+>;
 
 /**
  * The ids of the library's models, by the names of the models. The ids are separate from the models,
