@@ -82,7 +82,8 @@ export class RecordFile {
       return;
     }
     const answer = { ...reply, recorded: undefined };
-    this.#file.append(`${toJsonLine({ ...operation, answer })}\n`);
+    this.#append(toJsonLine({ ...operation, answer }));
+    this.flush();
   }
 }
 
