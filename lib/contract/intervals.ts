@@ -1,61 +1,114 @@
-import { findByIova } from './iova-order.js';
+import {
+  collect,
+  findAtOrBelow,
+  findLowest,
+  insert,
+  type Interval,
+  remove,
+  replace,
+  type Tree,
+} from './interval-tree.js';
 
-/** A range of addresses. */
-export interface Interval {
+export type { Interval } from './interval-tree.js';
+
+/** A place in an interval where an allocation fits. */
+export interface Fit<T extends Interval> {
+  readonly interval: T;
+  /** The lowest suitable address in the interval. */
   readonly iova: bigint;
-  readonly size: bigint;
 }
 
-/** A list of ranges that do not overlap, sorted by address. */
+/**
+ * A list of intervals that do not overlap, sorted by address. The list is a balanced tree, so each
+ * operation takes logarithmic time, although a device can have tens of thousands of mappings. A
+ * `Map` by address is no replacement: V8 keeps removed entries in the chain of their hash until the
+ * table is rebuilt, so a program that maps and unmaps the same address many times makes each look-up
+ * slower.
+ */
 export class Intervals<T extends Interval> {
-  readonly #sorted: T[] = [];
+  #root: Tree<T> = null;
+  #count = 0;
 
   get count(): number {
-    return this.#sorted.length;
+    return this.#count;
   }
 
-  /** Whether a range overlaps a range of the list. */
+  /** Whether an interval overlaps an interval of the list. */
   overlaps({ iova, size }: Interval): boolean {
-    const next = findByIova(this.#sorted, iova);
-    const before = this.#sorted[next - 1];
-    const after = this.#sorted[next];
-    return (
-      (before !== undefined && before.iova + before.size > iova) ||
-      (after !== undefined && after.iova < iova + size)
-    );
+    const last = this.atOrBelow(iova + size - 1n);
+    return last !== undefined && last.iova + last.size > iova;
   }
 
-  /** Returns the range of the list that contains an address. */
+  /** Returns the interval of the list that contains an address. */
   at(address: bigint): T | undefined {
-    const index = findByIova(this.#sorted, address + 1n) - 1;
-    const found = this.#sorted[index];
+    const found = this.atOrBelow(address);
     return found !== undefined && address < found.iova + found.size ? found : undefined;
   }
 
+  /** Returns the last interval that starts at an address or below the address. */
+  atOrBelow(address: bigint): T | undefined {
+    return findAtOrBelow(this.#root, address)?.interval;
+  }
+
+  /**
+   * Returns the lowest place where an allocation fits, except address 0. The search skips intervals
+   * that are too small.
+   *
+   * @param alignment - alignment of the address in bytes, a power of two
+   */
+  findFit(size: bigint, alignment: bigint): Fit<T> | null {
+    const fits = (interval: T) =>
+      lowestAligned(interval, alignment) + size <= interval.iova + interval.size;
+    const found = findLowest(this.#root, Number(size), fits);
+    if (found === null) return null;
+    return { interval: found.interval, iova: lowestAligned(found.interval, alignment) };
+  }
+
+  /** Adds an interval. No interval of the list may start at the same address. */
   add(interval: T): void {
-    this.#sorted.splice(findByIova(this.#sorted, interval.iova), 0, interval);
+    this.#root = insert(this.#root, interval);
+    this.#count++;
   }
 
-  remove(interval: T): void {
-    const index = findByIova(this.#sorted, interval.iova);
-    if (this.#sorted[index] === interval) this.#sorted.splice(index, 1);
+  /** Removes an interval of the list. */
+  remove({ iova }: T): void {
+    this.#root = remove(this.#root, iova, Number(iova));
+    this.#count--;
   }
 
-  /** Returns the ranges of the list that begin within a range. */
+  /** Replaces an interval of the list. The new interval must stay between the same neighbours. */
+  replace({ iova }: T, by: T): void {
+    replace(this.#root, iova, Number(iova), by);
+  }
+
+  /** Returns the intervals of the list that begin within a range. */
   within({ iova, size }: Interval): T[] {
-    const first = findByIova(this.#sorted, iova);
-    return this.#sorted.slice(first, findByIova(this.#sorted, iova + size));
+    const found: T[] = [];
+    collect(this.#root, iova, iova + size, found);
+    return found;
   }
 
-  /** Whether an edge of a range lies inside a range of the list. */
+  /** Whether an address lies inside an interval of the list, but not at its start. */
+  isSplitAt(address: bigint): boolean {
+    const found = this.at(address);
+    return found !== undefined && found.iova !== address;
+  }
+
+  /** Whether an edge of a range lies inside an interval of the list, but not at its start. */
   isSplitBy({ iova, size }: Interval): boolean {
-    return [iova, iova + size].some((edge) => {
-      const before = this.#sorted[findByIova(this.#sorted, edge) - 1];
-      return before !== undefined && before.iova + before.size > edge;
-    });
+    const first = this.at(iova);
+    if (first === undefined) return this.isSplitAt(iova + size);
+    // A range that is one interval of the list needs no second search.
+    return first.iova !== iova || (first.size !== size && this.isSplitAt(iova + size));
   }
 
   all(): T[] {
-    return [...this.#sorted];
+    const found: T[] = [];
+    collect(this.#root, 0n, 1n << 64n, found);
+    return found;
   }
+}
+
+function lowestAligned({ iova }: Interval, alignment: bigint): bigint {
+  return ((iova === 0n ? 1n : iova) + alignment - 1n) & ~(alignment - 1n);
 }

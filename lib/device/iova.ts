@@ -1,5 +1,5 @@
 import type { IovaRange } from '../contract/index.js';
-import { type Extent, FreeExtents } from './free-extents.js';
+import { type Interval, Intervals } from '../contract/intervals.js';
 
 /**
  * Allocates I/O virtual addresses. The lowest free address is used first, because many devices
@@ -10,12 +10,13 @@ import { type Extent, FreeExtents } from './free-extents.js';
  */
 export class IovaAllocator {
   readonly #ranges: readonly IovaRange[];
-  readonly #free = new FreeExtents();
+  readonly #free = new Intervals<Interval>();
 
   /** @param ranges - addresses that the IOMMU lets the device use; the gaps are reserved */
   constructor(ranges: readonly IovaRange[]) {
     this.#ranges = mergeRanges(ranges);
-    for (const { start, end } of this.#ranges) this.#free.add({ start, size: end - start + 1n });
+    for (const { start, end } of this.#ranges)
+      this.#free.add({ iova: start, size: end - start + 1n });
   }
 
   /** Whether the list of ranges is empty: the device cannot use any IOVA. */
@@ -39,14 +40,14 @@ export class IovaAllocator {
   allocate(size: bigint, alignment: bigint): bigint | null {
     const fit = this.#free.findFit(size, alignment);
     if (fit === null) return null;
-    this.#cut(fit.extent, fit.iova, size);
+    this.#cut(fit.interval, fit.iova, size);
     return fit.iova;
   }
 
   /** Reserves `size` bytes at `iova`. @returns false if one of these bytes is not free */
   reserve(iova: bigint, size: bigint): boolean {
-    const extent = this.#free.atOrBelow(iova);
-    if (extent === null || iova + size > extent.start + extent.size) return false;
+    const extent = this.#free.at(iova);
+    if (extent === undefined || iova + size > extent.iova + extent.size) return false;
     this.#cut(extent, iova, size);
     return true;
   }
@@ -54,33 +55,33 @@ export class IovaAllocator {
   /** Frees allocated or reserved addresses, and joins these addresses with free neighbours. */
   free(iova: bigint, size: bigint): void {
     const end = iova + size;
-    const below = this.#free.atOrBelow(iova);
     const found = this.#free.atOrBelow(end);
-    const above = found?.start === end ? found : null;
-    const joinsBelow = below !== null && below.start + below.size === iova;
-    const start = joinsBelow ? below.start : iova;
-    const joined = { start, size: end + (above?.size ?? 0n) - start };
+    const above = found?.iova === end ? found : undefined;
+    const below = above === undefined ? found : this.#free.atOrBelow(iova);
+    const joinsBelow = below !== undefined && below.iova + below.size === iova;
+    const start = joinsBelow ? below.iova : iova;
+    const joined = { iova: start, size: end + (above?.size ?? 0n) - start };
     if (joinsBelow) {
-      if (above !== null) this.#free.remove(above);
-      this.#free.change(below, joined);
-    } else if (above !== null) {
-      this.#free.change(above, joined);
+      if (above !== undefined) this.#free.remove(above);
+      this.#free.replace(below, joined);
+    } else if (above !== undefined) {
+      this.#free.replace(above, joined);
     } else {
       this.#free.add(joined);
     }
   }
 
   /** Removes addresses from a free extent. */
-  #cut({ start, size: length }: Extent, iova: bigint, size: bigint): void {
-    const before = { start, size: iova - start };
-    const after = { start: iova + size, size: start + length - iova - size };
+  #cut(extent: Interval, iova: bigint, size: bigint): void {
+    const before = { iova: extent.iova, size: iova - extent.iova };
+    const after = { iova: iova + size, size: extent.iova + extent.size - iova - size };
     if (before.size > 0n) {
-      this.#free.change({ start, size: length }, before);
+      this.#free.replace(extent, before);
       if (after.size > 0n) this.#free.add(after);
     } else if (after.size > 0n) {
-      this.#free.change({ start, size: length }, after);
+      this.#free.replace(extent, after);
     } else {
-      this.#free.remove({ start, size: length });
+      this.#free.remove(extent);
     }
   }
 }

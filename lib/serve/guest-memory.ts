@@ -97,28 +97,24 @@ export class GuestMemory {
    * @throws {@link VfioError} EINVAL if the range would split a mapping
    */
   unmap(iova: bigint, size: bigint, flags: number): void {
-    // The last mapping is removed first, because a removal from the list moves all mappings after it.
     if ((flags & VFIO_DMA_UNMAP_FLAG_ALL) !== 0) {
-      for (const mapping of this.#mappings.all().reverse()) this.#remove(mapping);
+      for (const mapping of this.#mappings.all()) this.#remove(mapping);
       return;
     }
     if (this.#mappings.isSplitBy({ iova, size })) fail('EINVAL');
-    for (const mapping of this.#mappings.within({ iova, size }).reverse()) this.#remove(mapping);
+    for (const mapping of this.#mappings.within({ iova, size })) this.#remove(mapping);
   }
 
   /** Removes all mappings. @returns the errors of mappings that the device still has */
   close(): unknown[] {
-    return this.#mappings
-      .all()
-      .reverse()
-      .flatMap((mapping) => {
-        try {
-          this.#remove(mapping);
-          return [];
-        } catch (error) {
-          return [error];
-        }
-      });
+    return this.#mappings.all().flatMap((mapping) => {
+      try {
+        this.#remove(mapping);
+        return [];
+      } catch (error) {
+        return [error];
+      }
+    });
   }
 
   #remove(mapping: Mapping): void {

@@ -12,6 +12,7 @@ import type {
   IovaRange,
   Memory,
 } from '../../contract/index.js';
+import { type Interval, Intervals } from '../../contract/intervals.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { checkU32, checkU64 } from '../../checks.js';
 import { checkImportArguments, checkMapArguments } from '../../contract/call-arguments.js';
@@ -47,9 +48,8 @@ export interface DmaCalls extends MapCalls {
   readonly destroy?: () => void;
 }
 
-interface Mapping {
+interface Mapping extends Interval {
   readonly memory: PinnedMemory;
-  readonly size: bigint;
 }
 
 /**
@@ -61,7 +61,7 @@ export class KernelAddressSpace implements AddressSpace {
   readonly #kernel: Kernel;
   readonly #calls: DmaCalls;
   readonly #owner: RefCounted;
-  readonly #mappings = new Map<bigint, Mapping>();
+  readonly #mappings = new Intervals<Mapping>();
   readonly #lifetime: Lifetime;
   #mapped = 0n;
   #closeHint: string | undefined;
@@ -182,7 +182,7 @@ export class KernelAddressSpace implements AddressSpace {
   }
 
   #unmapAll(): void {
-    for (const [iova, { size }] of this.#mappings) {
+    for (const { iova, size } of this.#mappings.all()) {
       try {
         this.#calls.unmap(0, iova, size);
       } catch {
@@ -230,32 +230,27 @@ export class KernelAddressSpace implements AddressSpace {
       memory.unpin();
       return;
     }
-    this.#remove(iova);
-    this.#mappings.set(iova, { memory, size });
+    // The kernel accepts no second mapping, so what the table still has after a failed unmap is gone.
+    for (const gone of this.#mappings.within({ iova, size })) this.#remove(gone);
+    this.#mappings.add({ iova, size, memory });
     this.#mapped += size;
-  }
-
-  #remove(iova: bigint): void {
-    const mapping = this.#mappings.get(iova);
-    if (mapping === undefined) return;
-    this.#mappings.delete(iova);
-    this.#mapped -= mapping.size;
-    mapping.memory.unpin();
   }
 
   /** Removes all mappings within a range. The kernel removes only whole mappings. */
   #removeWithin(iova: bigint, size: bigint): void {
-    if (this.#mappings.get(iova)?.size === size) {
-      this.#remove(iova);
-      return;
-    }
-    for (const [start, mapping] of this.#mappings) {
-      if (start >= iova && start + mapping.size <= iova + size) this.#remove(start);
+    for (const mapping of this.#mappings.within({ iova, size })) {
+      if (mapping.iova + mapping.size <= iova + size) this.#remove(mapping);
     }
   }
 
   #removeAll(): void {
-    for (const iova of this.#mappings.keys()) this.#remove(iova);
+    for (const mapping of this.#mappings.all()) this.#remove(mapping);
+  }
+
+  #remove(mapping: Mapping): void {
+    this.#mappings.remove(mapping);
+    this.#mapped -= mapping.size;
+    mapping.memory.unpin();
   }
 
   #describeMapError(error: unknown, iova: bigint, size: bigint): unknown {

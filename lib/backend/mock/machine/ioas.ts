@@ -51,8 +51,8 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
       if (size === 0n) fail('EINVAL', UNMAP);
       const last = iova + size - 1n;
       if (last > U64_MAX) fail('EOVERFLOW', UNMAP);
-      if (mappings.splitsAt(iova)) fail('ENOENT', UNMAP);
-      if (mappings.splitsAt(last + 1n)) {
+      if (mappings.areSplitBy(iova, last)) {
+        if (mappings.splitsAt(iova)) fail('ENOENT', UNMAP);
         // The end of the unmap range would split a mapping. The kernel first removes all earlier
         // mappings of the range, then fails.
         const whole = mappings.at(last)?.iova ?? iova;

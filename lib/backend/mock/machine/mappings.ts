@@ -1,10 +1,8 @@
-import { findByIova } from '../../../contract/iova-order.js';
+import { type Interval, Intervals } from '../../../contract/intervals.js';
 import type { HostMemory } from './host-memory.js';
 
 /** Memory that is mapped to an IOVA range. */
-export interface Mapping {
-  readonly iova: bigint;
-  readonly size: bigint;
+export interface Mapping extends Interval {
   readonly flags: number;
   readonly memory: HostMemory;
   /** Start of the mapping within the memory, in bytes. */
@@ -15,11 +13,11 @@ export interface Mapping {
 
 /** A list of mappings, sorted by IOVA. The mappings do not overlap. */
 export class Mappings {
-  readonly #sorted: Mapping[] = [];
+  readonly #list = new Intervals<Mapping>();
   #bytes = 0n;
 
   get count(): number {
-    return this.#sorted.length;
+    return this.#list.count;
   }
 
   /** Bytes mapped. */
@@ -27,22 +25,15 @@ export class Mappings {
     return this.#bytes;
   }
 
-  add(mapping: Omit<Mapping, 'addressInvalid'>): void {
-    this.#sorted.splice(findByIova(this.#sorted, mapping.iova), 0, {
-      ...mapping,
-      addressInvalid: false,
-    });
-    this.#bytes += mapping.size;
-    mapping.memory.pin();
+  add({ iova, size, flags, memory, offset }: Omit<Mapping, 'addressInvalid'>): void {
+    this.#list.add({ iova, size, flags, memory, offset, addressInvalid: false });
+    this.#bytes += size;
+    memory.pin();
   }
 
   /** Returns the mapping that contains an address. */
   at(iova: bigint): Mapping | undefined {
-    const index = findByIova(this.#sorted, iova);
-    const next = this.#sorted[index];
-    if (next?.iova === iova) return next;
-    const before = this.#sorted[index - 1];
-    return before !== undefined && iova < before.iova + before.size ? before : undefined;
+    return this.#list.at(iova);
   }
 
   /**
@@ -50,32 +41,32 @@ export class Mappings {
    * ends at this address would split the mapping.
    */
   splitsAt(iova: bigint): boolean {
-    const mapping = this.at(iova);
-    return mapping !== undefined && mapping.iova !== iova;
+    return this.#list.isSplitAt(iova);
+  }
+
+  /** Whether an unmap of a range would split a mapping. @param last - the last address of the range */
+  areSplitBy(iova: bigint, last: bigint): boolean {
+    return this.#list.isSplitBy({ iova, size: last - iova + 1n });
   }
 
   /** Whether a range overlaps a mapping. @param last - the last address of the range */
   overlaps(iova: bigint, last: bigint): boolean {
-    if (this.at(iova) !== undefined) return true;
-    const next = this.#sorted[findByIova(this.#sorted, iova)];
-    return next !== undefined && next.iova <= last;
+    return this.#list.overlaps({ iova, size: last - iova + 1n });
   }
 
   /** Returns the mappings that begin within an IOVA range. @param last - the last address */
   within(iova: bigint, last: bigint): readonly Mapping[] {
-    return this.#sorted.slice(findByIova(this.#sorted, iova), findByIova(this.#sorted, last + 1n));
+    return this.#list.within({ iova, size: last - iova + 1n });
   }
 
   /** Removes the mappings that begin within an IOVA range. @returns number of unmapped bytes */
   remove(iova: bigint, last: bigint): bigint {
-    const first = findByIova(this.#sorted, iova);
-    const count = findByIova(this.#sorted, last + 1n) - first;
-    let removed = 0n;
-    for (const { size, memory } of this.#sorted.splice(first, count)) {
-      removed += size;
-      memory.unpin();
+    const before = this.#bytes;
+    for (const mapping of this.within(iova, last)) {
+      this.#list.remove(mapping);
+      this.#bytes -= mapping.size;
+      mapping.memory.unpin();
     }
-    this.#bytes -= removed;
-    return removed;
+    return before - this.#bytes;
   }
 }

@@ -62,7 +62,7 @@ export function type1(profile: Profile, limits: DmaLimits): DmaRules {
       if (size === 0n || size % PAGE !== 0n) fail('EINVAL', UNMAP);
       const last = iova + size - 1n;
       if (last > U64_MAX) fail(wrappedRange, UNMAP);
-      if (mappings.splitsAt(iova) || mappings.splitsAt(last + 1n)) fail('EINVAL', UNMAP);
+      if (mappings.areSplitBy(iova, last)) fail('EINVAL', UNMAP);
       if (last === U64_MAX && !unmapsToTheEnd) return 0n;
       return change(mappings, iova, last);
     },
