@@ -46,7 +46,8 @@ export class VectorIndex {
   readonly #irq: Irq;
   readonly #exclusive: ExclusiveIrq;
   readonly #dispatcher: Dispatcher;
-  readonly #vectors = new Map<number, BoundVector>();
+  /** The requested vectors by their numbers. */
+  readonly #vectors: (BoundVector | undefined)[] = [];
   /** Number of vectors that can be bound while the index is active. */
   #enabledCount = 0;
 
@@ -117,7 +118,7 @@ export class VectorIndex {
   request(vector: number, options: VectorOptions = {}): Vector {
     const { name } = this.#irq;
     this.#checkNumber('vector', vector, 0);
-    if (this.#vectors.has(vector)) {
+    if (this.#vectors[vector] !== undefined) {
       throw this.#irq.error('EBUSY', `${name} vector ${vector} is in use already`);
     }
     checkVectorOptions(options);
@@ -126,7 +127,7 @@ export class VectorIndex {
     else if (vector >= this.#enabledCount) throw this.#beyondEnabledError(vector);
     try {
       const requested = new BoundVector(this.#contextOf(vector), vector, options);
-      this.#vectors.set(vector, requested);
+      this.#vectors[vector] = requested;
       this.#handle.changes.emit('vector', name, vector, 'requested');
       return requested;
     } catch (error) {
@@ -137,7 +138,7 @@ export class VectorIndex {
 
   /** Returns the requested vector with this number, or undefined if the vector is not requested. */
   vector(vector: number): Vector | undefined {
-    return this.#vectors.get(vector);
+    return this.#vectors[vector];
   }
 
   /**
@@ -163,7 +164,7 @@ export class VectorIndex {
   }
 
   #releaseVectors(): void {
-    for (const vector of this.#vectors.values()) vector.release();
+    for (const vector of this.#vectors) vector?.release();
   }
 
   #contextOf(vector: number): VectorContext {
@@ -175,7 +176,7 @@ export class VectorIndex {
         this.#irq.bindVector(vector, null);
       },
       onClose: () => {
-        this.#vectors.delete(vector);
+        this.#vectors[vector] = undefined;
         this.#handle.changes.emit('vector', this.#irq.name, vector, 'released');
       },
     };

@@ -28,7 +28,7 @@ export class MockEventSet implements EventSet {
   readonly fired: Uint32Array;
   readonly counts: BigUint64Array;
   readonly #work: Work;
-  readonly #slots = new Map<number, Slot>();
+  readonly #slots: (Slot | undefined)[] = [];
   readonly #watched = new Set<MockEventfd>();
   /**
    * Slots whose eventfds were signalled since the last wake, in the order of the first signals.
@@ -55,7 +55,7 @@ export class MockEventSet implements EventSet {
     this.#checkSlot(slot);
     checkBoolean(counted, 'counted');
     const watched = mockEventfd(eventfd);
-    if (this.#slots.has(slot) || this.#watched.has(watched)) fail('EEXIST', 'epoll_ctl');
+    if (this.#slots[slot] !== undefined || this.#watched.has(watched)) fail('EEXIST', 'epoll_ctl');
     watched.resetCounter();
     const entry: Slot = {
       eventfd: watched,
@@ -70,12 +70,12 @@ export class MockEventSet implements EventSet {
     watched.retain();
     watched.watch(entry);
     this.#watched.add(watched);
-    this.#slots.set(slot, entry);
+    this.#slots[slot] = entry;
   }
 
   remove(slot: number): void {
     this.#checkSlot(slot);
-    this.#slots.get(slot)?.eventfd.resetCounter();
+    this.#slots[slot]?.eventfd.resetCounter();
     this.#removeSlot(slot);
   }
 
@@ -132,11 +132,11 @@ export class MockEventSet implements EventSet {
   }
 
   #removeSlot(slot: number): void {
-    const entry = this.#slots.get(slot);
+    const entry = this.#slots[slot];
     if (entry === undefined) return;
     entry.eventfd.unwatch(entry);
     this.#watched.delete(entry.eventfd);
-    this.#slots.delete(slot);
+    this.#slots[slot] = undefined;
     this.#ready.delete(slot);
     entry.eventfd.release();
   }
@@ -189,7 +189,7 @@ export class MockEventSet implements EventSet {
   #collect(): number {
     let n = 0;
     for (const slot of this.#ready) {
-      const entry = this.#slots.get(slot);
+      const entry = this.#slots[slot];
       // The program may have read the eventfd after the signal.
       if (entry?.eventfd.readable !== true) continue;
       this.fired[n] = slot;

@@ -31,7 +31,8 @@ export class MessageInterrupts {
   readonly #handles = new Map<number, number>();
   /** Last written message of each vector. */
   readonly #messages = new Map<number, Message>();
-  readonly #triggers = new Map<number, MockEventfd>();
+  /** The bound eventfds by vector. */
+  readonly #triggers: (MockEventfd | undefined)[] = [];
   #active = false;
   #enabledWith = 1;
 
@@ -60,7 +61,7 @@ export class MessageInterrupts {
 
   /** Whether the host has a handler for a vector. */
   serves(vector: number): boolean {
-    return this.#triggers.has(vector);
+    return this.#triggers[vector] !== undefined;
   }
 
   /**
@@ -79,7 +80,7 @@ export class MessageInterrupts {
     if (type === VFIO_IRQ_SET_DATA_EVENTFD) return this.#setEventfds(request);
     if (!this.#active) fail('EINVAL', SET_IRQS);
     if (this.#fixed && start + count > this.#enabledWith) fail('EINVAL', SET_IRQS);
-    for (const vector of selectedVectors(request)) this.#triggers.get(vector)?.raise();
+    for (const vector of selectedVectors(request)) this.#triggers[vector]?.raise();
     return 0;
   }
 
@@ -93,7 +94,7 @@ export class MessageInterrupts {
     for (const handle of this.#handles.values()) this.#host.free(handle);
     this.#handles.clear();
     this.#messages.clear();
-    this.#triggers.clear();
+    this.#triggers.length = 0;
   }
 
   /**
@@ -105,7 +106,7 @@ export class MessageInterrupts {
     this.#source.resume(this.#enabledWith);
     for (const [vector, message] of this.#messages) {
       this.#source.program(vector, message);
-      this.#source.setMask(vector, !this.#triggers.has(vector));
+      this.#source.setMask(vector, !this.serves(vector));
     }
   }
 
@@ -172,13 +173,14 @@ export class MessageInterrupts {
     };
     this.#host.connect(handle, raise, SET_IRQS);
     this.#program(vector, this.#host.message(handle));
-    this.#triggers.set(vector, trigger);
+    this.#triggers[vector] = trigger;
     this.#source.setMask(vector, false);
   }
 
   #unbind(vector: number): void {
     const handle = this.#handles.get(vector);
-    if (handle === undefined || !this.#triggers.delete(vector)) return;
+    if (handle === undefined || !this.serves(vector)) return;
+    this.#triggers[vector] = undefined;
     this.#source.setMask(vector, true);
     this.#host.disconnect(handle);
     this.#program(vector, NO_MESSAGE);
