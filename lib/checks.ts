@@ -178,10 +178,16 @@ export function checkObject(value: unknown, what: string): asserts value is obje
  */
 export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
   checkObject(value, what);
-  const unknown = Object.keys(value).find((name) => !names.includes(name));
+  const unknown = findUnknown(value, names);
   if (unknown === undefined) return;
   const problem = what === 'options' ? 'unknown option' : `${what} has no`;
   throw new TypeError(`${problem} '${unknown}'; known: ${names.join(', ')}`);
+}
+
+/** Returns the first property of an object that is not one of the names. */
+export function findUnknown(value: object, names: readonly string[]): string | undefined {
+  for (const name of Object.keys(value)) if (!names.includes(name)) return name;
+  return undefined;
 }
 
 /**

@@ -133,8 +133,16 @@ function checkFields(fields: VfioErrorFields): void {
   }
 }
 
+type SystemErrors = ReturnType<typeof getSystemErrorMap>;
+let systemErrors: SystemErrors | undefined;
+
+/** Node makes a new map at each call of `getSystemErrorMap`, which takes longer than the error. */
+function knownErrors(): SystemErrors {
+  return (systemErrors ??= getSystemErrorMap());
+}
+
 function codeOf(errno: number): string {
-  const known = getSystemErrorMap().get(-errno)?.[0];
+  const known = knownErrors().get(-errno)?.[0];
   if (known !== undefined) return known;
   const own = KERNEL_ONLY.find(([, value]) => value === errno)?.[0];
   if (own !== undefined) return own;
@@ -158,7 +166,7 @@ function errnoOf(code: string | undefined): number {
 function describe(errno: number, cause: unknown): string {
   if (errno === UNKNOWN && cause instanceof Error) return cause.message;
   return (
-    getSystemErrorMap().get(-errno)?.[1] ??
+    knownErrors().get(-errno)?.[1] ??
     KERNEL_ONLY.find(([, value]) => value === errno)?.[2] ??
     `errno ${errno}`
   );

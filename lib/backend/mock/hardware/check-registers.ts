@@ -1,4 +1,10 @@
-import { checkBytes, checkObject, checkOptions, describeValue } from '../../../checks.js';
+import {
+  checkBytes,
+  checkObject,
+  checkOptions,
+  describeValue,
+  findUnknown,
+} from '../../../checks.js';
 import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from './model.js';
 import { checkWidth, checkWidths } from './check-widths.js';
 import { PCI_MSIX_ENTRY_SIZE } from './pci.js';
@@ -27,9 +33,10 @@ export function checkRegisters(
       throw new RangeError(`${where} has registers, but the shape does not declare this BAR`);
     }
     if (!isArray(parts)) throw new TypeError(`${where}: registers must be an array`);
-    // Array.from() also visits the holes of a sparse array.
-    const spans = Array.from(parts, (part) => checkPart(where, bar, part));
-    checkOverlaps(where, [...spans, ...messageSpans(bar.index, msix)]);
+    const spans: Span[] = messageSpans(bar.index, msix);
+    // The loop also visits the holes of a sparse array.
+    for (const part of parts) spans.push(checkPart(where, bar, part));
+    checkOverlaps(where, spans);
   }
 }
 
@@ -41,18 +48,23 @@ function isArray(value: unknown): boolean {
   return Array.isArray(value);
 }
 
+/** Makes texts only for an error, because a device can have a thousand registers. */
 function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): Span {
-  checkObject(part, `${where}: a register`);
+  if (typeof part !== 'object' || (part as unknown) === null) {
+    checkObject(part, `${where}: a register`);
+  }
   const { offset, name } = part;
   if (typeof name !== 'string') throw new TypeError(`${where}: a register must have a name`);
-  checkOptions(part, 'size' in part ? BLOCK : REGISTER, `${where}: ${name}`);
-  const length = 'size' in part ? checkBlock(where, part) : checkRegister(where, part);
+  const isBlock = 'size' in part;
+  const names = isBlock ? BLOCK : REGISTER;
+  if (findUnknown(part, names) !== undefined) checkOptions(part, names, `${where}: ${name}`);
+  const length = isBlock ? checkBlock(where, part) : checkRegister(where, part);
   if (!Number.isInteger(offset) || offset < 0 || offset + length > bar.size) {
     throw new RangeError(
       `${where}: ${name} must lie from 0 to ${hex(bar.size - 1)}, not at ${describeValue(offset)}`,
     );
   }
-  const alignment = 'size' in part ? BLOCK_ALIGNMENT : length;
+  const alignment = isBlock ? BLOCK_ALIGNMENT : length;
   if (offset % alignment !== 0) {
     throw new RangeError(
       `${where}: ${name} must begin at a multiple of ${alignment}, not at ${hex(offset)}`,
@@ -61,15 +73,21 @@ function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): 
   return { offset, length, name };
 }
 
+/** The functions of a register, before their types are checked. */
+type Accesses = Partial<Record<'read' | 'write' | 'writeHigh', unknown>>;
+
+function isFunction(access: unknown): boolean {
+  return access === undefined || typeof access === 'function';
+}
+
 function checkRegister(where: string, register: Register): number {
   const { name, width, widths } = register;
   checkWidth(width, () => `${where}: width of ${name}`);
   if (widths !== undefined) checkWidths(widths, `${where}: ${name}`);
-  for (const what of ['read', 'write', 'writeHigh'] as const) {
-    const access: unknown = what in register ? register[what as keyof Register] : undefined;
-    if (access !== undefined && typeof access !== 'function') {
-      throw new TypeError(`${where}: ${what} of ${name} must be a function`);
-    }
+  const { read, write, writeHigh } = register as Accesses;
+  if (!isFunction(read) || !isFunction(write) || !isFunction(writeHigh)) {
+    const wrong = Object.entries({ read, write, writeHigh }).find((entry) => !isFunction(entry[1]));
+    throw new TypeError(`${where}: ${wrong?.[0]} of ${name} must be a function`);
   }
   if (width !== 8 && 'writeHigh' in register) {
     throw new TypeError(`${where}: ${name} has writeHigh, so its width must be 8, not ${width}`);

@@ -13,13 +13,14 @@ export interface Span {
  * @throws RangeError if two spans overlap
  */
 export function checkOverlaps(where: string, spans: readonly Span[]): void {
-  const sorted = [...spans].sort((a, b) => a.offset - b.offset);
-  for (const [i, span] of sorted.entries()) {
-    const next = sorted[i + 1];
-    if (next === undefined || span.offset + span.length <= next.offset) continue;
+  let span: Span | undefined;
+  for (const next of spans.toSorted((a, b) => a.offset - b.offset)) {
+    const before = span;
+    span = next;
+    if (before === undefined || before.offset + before.length <= next.offset) continue;
     throw new RangeError(
-      `${where}: ${next.name} at ${hex(next.offset)} overlaps ${span.name}, ` +
-        `which ends at ${hex(span.offset + span.length)}`,
+      `${where}: ${next.name} at ${hex(next.offset)} overlaps ${before.name}, ` +
+        `which ends at ${hex(before.offset + before.length)}`,
     );
   }
 }

@@ -37,12 +37,13 @@ const DOORBELLS_END = 0x2000;
 const ASYNC_EVENT_REQUEST = 0x0c;
 
 /**
- * A doorbell. The name and the function belong to the class, because a controller with separate
- * functions for its thousand doorbells takes twice as long to open.
+ * A doorbell. The function belongs to the class, and all doorbells have one name, because a
+ * controller with separate functions for its thousand doorbells takes twice as long to open.
  */
 class Doorbell implements NarrowRegister {
   readonly offset: number;
   readonly width = 4;
+  readonly name = 'a doorbell';
   readonly #number: number;
   readonly #ring: (doorbell: number, value: number) => void;
 
@@ -50,10 +51,6 @@ class Doorbell implements NarrowRegister {
     this.offset = DOORBELLS + 4 * number;
     this.#number = number;
     this.#ring = ring;
-  }
-
-  get name(): string {
-    return `doorbell ${this.#number}`;
   }
 
   write(value: number): void {
