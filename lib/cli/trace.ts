@@ -65,8 +65,8 @@ export const command = defineCommand({
     }
     if (log && json) throw new UsageError('--log and --json exclude each other');
     const name = output ?? DEFAULT_NAME;
-    const { nameAccesses } = await import('./trace/names.js');
-    const registers = await nameAccesses(options.registers);
+    const { namesOf } = await import('./trace/names.js');
+    const names = await namesOf(options.registers);
     if (!log) {
       const { checkPageFiles, pageOfProgram, pageOfRecording } = await import('./trace/page.js');
       const page = {
@@ -74,7 +74,7 @@ export const command = defineCommand({
         existing,
         late,
         asJson: json,
-        name: registers,
+        names,
       };
       return recording === undefined
         ? pageOfProgram(program, page)
@@ -84,8 +84,8 @@ export const command = defineCommand({
     const stream = recording === undefined ? process.stderr : process.stdout;
     using text = openLog(output, existing, stream);
     return recording === undefined
-      ? await logProgram(program, { output: name, name: registers }, text.write)
-      : await logRecording(recording, registers, text.write);
+      ? await logProgram(program, { output: name, names }, text.write)
+      : await logRecording(recording, names, text.write);
   },
 });
 

@@ -6,6 +6,11 @@ import type {
   PasidOptions,
   RegisterWindow,
 } from '../contract/index.js';
+import {
+  type NameableWindow,
+  NAME_REGISTERS,
+  type WindowRegisters,
+} from '../contract/register-names.js';
 import type { Fired, Observer, Subject } from './observer.js';
 import { observeObject, reportCall } from './proxy.js';
 
@@ -70,7 +75,14 @@ function observeWindow(
   subject: Subject & { readonly offset: number },
   observer: Observer,
 ): RegisterWindow {
+  const nameRegisters = (registers: WindowRegisters) => {
+    reportCall(observer, subject, 'nameRegisters', [registers], () => {
+      // Another observer can observe the same window.
+      (inner as NameableWindow)[NAME_REGISTERS]?.(registers);
+    });
+  };
   return observeObject(inner, subject, observer, {
+    properties: new Map([[NAME_REGISTERS, nameRegisters]]),
     methods: {
       sub(own, args) {
         const part = own(...args) as RegisterWindow;

@@ -20,12 +20,13 @@ export interface Call {
   readonly subject: Subject;
   /**
    * Name of the method. `'deliver'` means that an event set runs its callback for interrupts that
-   * arrived.
+   * arrived. `'nameRegisters'` means that the program has defined the registers of a window.
    */
   readonly method: string;
   /**
    * The arguments of the call, which are not copied. After the call, output buffers contain the
-   * results. The arguments of `'deliver'` are {@link Fired} objects.
+   * results. The arguments of `'deliver'` are {@link Fired} objects. The argument of
+   * `'nameRegisters'` has a method `toJSON()`, which returns a region of a register file.
    */
   readonly args: readonly unknown[];
 }

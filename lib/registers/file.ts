@@ -43,19 +43,33 @@ export function parseRegisterFile(text: string, path: string): RegisterFile {
     checkOptions(regions, REGION_NAMES, 'regions');
     const layouts = new Map<string, readonly RegisterLayout[]>();
     for (const [region, registers] of Object.entries(regions)) {
-      place = `regions.${region}`;
-      checkObject(registers, 'the value');
-      const list: RegisterLayout[] = [];
-      for (const [name, register] of Object.entries(registers)) {
-        place = `regions.${region}.${name}`;
-        list.push(layoutOf(name, definitionOf(register)));
-      }
-      layouts.set(region, list);
+      const noteName = (name: string) => {
+        place = `regions.${region}${name}`;
+      };
+      layouts.set(region, parseRegisters(registers, noteName));
     }
     return layouts;
   } catch (error) {
     throw refuse(place, error);
   }
+}
+
+/**
+ * Parses a region of a register file.
+ *
+ * @param noteName - receives the place in the region before the place is parsed, for errors
+ * @throws TypeError, RangeError if a register is wrong
+ */
+export function parseRegisters(
+  registers: unknown,
+  noteName: (place: string) => void = () => undefined,
+): readonly RegisterLayout[] {
+  noteName('');
+  checkObject(registers, 'the value');
+  return Object.entries(registers).map(([name, register]) => {
+    noteName(`.${name}`);
+    return layoutOf(name, definitionOf(register));
+  });
 }
 
 /** Converts the numbers that JSON cannot express: hexadecimal numbers, and numbers of 64 bits. */

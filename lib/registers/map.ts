@@ -1,4 +1,5 @@
 import { checkMethods, checkObject } from '../checks.js';
+import { type NameableWindow, NAME_REGISTERS } from '../contract/register-names.js';
 import type { RegisterWindow } from '../contract/window.js';
 import { registerAt } from './accesses.js';
 import { createArray, type RegisterArray } from './array.js';
@@ -64,6 +65,7 @@ export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
       }
       registers[layout.name] = accessorsOf(window, layout, name);
     }
+    (window as NameableWindow)[NAME_REGISTERS]?.(this);
     return Object.freeze(registers) as RegisterAccessors<T>;
   }
 

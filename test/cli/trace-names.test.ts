@@ -7,6 +7,7 @@ import { finish, startVfio, vfio, VFIO } from './vfio.js';
 
 const FILE = join(root, 'examples/nvme.registers.json');
 const HANGS = fileURLToPath(new URL('programs/hangs.js', import.meta.url));
+const DEFINES = fileURLToPath(new URL('programs/defines-registers.js', import.meta.url));
 const DEMO = ['--', process.execPath, VFIO, 'demo', 'mock:nvme'];
 
 test('with --registers, the log of vfio trace shows names and fields', async (t) => {
@@ -16,6 +17,26 @@ test('with --registers, the log of vfio trace shows names and fields', async (t)
   t.regex(stderr, / bar0\.csts -> 0x1 \(rdy=1, cfs=0, /);
   t.regex(stderr, / bar0\.sqtdbl\[1\] <- 0x1$/m);
   t.notRegex(stderr, / bar0\+0x14 /);
+});
+
+test('the log and the page show the names that the program has defined', async (t) => {
+  const output = join(temporaryFolder(), 'defined');
+  const program = ['--', process.execPath, DEFINES];
+  const { stderr, code } = await vfio(['trace', '--log', ...program]);
+  t.is(code, 0, stderr);
+  t.regex(stderr, / bar0\.cc\.en <- 1$/m);
+  t.regex(stderr, / bar0\.csts -> 0x\w+ \(rdy=\d\)$/m);
+  // A part of a window has its own registers. An access without a name keeps its offset.
+  t.regex(stderr, / bar0\+0x1000\.bell\[1\] <- 0x0$/m);
+  t.regex(stderr, / bar0\+0x8 r32 -> 0x/);
+  t.is((await vfio(['trace', '-o', output, ...program])).code, 0);
+  t.regex(readFileSync(`${output}.html`, 'utf8'), /"text":"bar0\.cc\.en \\u003c- 1"/);
+});
+
+test('the names of a register file take precedence over the names of the program', async (t) => {
+  const program = ['--registers', FILE, '--', process.execPath, DEFINES];
+  const { stderr } = await vfio(['trace', '--log', ...program]);
+  t.regex(stderr, / bar0\.sqtdbl\[1\] <- 0x0$/m);
 });
 
 test('with --registers, the page of vfio trace shows names and fields', async (t) => {

@@ -6,7 +6,7 @@ import {
   type Ending,
   followRecord,
   followTrace,
-  type NameAccess,
+  type AccessNames,
   type WriteText,
 } from '../../observe/trace/index.js';
 import { createOutput, type Existing } from '../files.js';
@@ -56,7 +56,7 @@ export function openLog(
  */
 export async function logProgram(
   program: readonly string[],
-  { output, name }: { readonly output: string; readonly name: NameAccess | undefined },
+  { output, names }: { readonly output: string; readonly names: AccessNames },
   write: WriteText,
 ): Promise<number> {
   return withRawData(output, async (folder) => {
@@ -67,7 +67,7 @@ export async function logProgram(
       ({ ending } = ended);
       return ended.exitCode;
     });
-    const source = { folder, name, isRunning: () => isRunning, ending: () => ending };
+    const source = { folder, names, isRunning: () => isRunning, ending: () => ending };
     const [logged] = await Promise.allSettled([
       followTrace({ ...source, signal: outputClosed }, write),
       running,
@@ -85,7 +85,7 @@ export async function logProgram(
  */
 export async function logRecording(
   recording: string,
-  name: NameAccess | undefined,
+  names: AccessNames,
   write: WriteText,
 ): Promise<number> {
   const interruption = new Interruption();
@@ -94,10 +94,10 @@ export async function logRecording(
     if (isFolder(recording)) {
       checkRawData(recording);
       const isRunning = () => isWritten(recording);
-      await followTrace({ folder: recording, name, isRunning, signal }, write);
+      await followTrace({ folder: recording, names, isRunning, signal }, write);
     } else {
       const isRunning = () => areOpenElsewhere([recording]);
-      await followRecord(recording, { isRunning, signal, name }, write);
+      await followRecord(recording, { isRunning, signal, names }, write);
     }
     return interruption.exitCode;
   } catch (error) {

@@ -2,7 +2,7 @@ import { lstatSync } from 'node:fs';
 import {
   describeGaps,
   KernelFaults,
-  type NameAccess,
+  type AccessNames,
   readTrace,
   summarize,
   type Trace,
@@ -48,11 +48,11 @@ export interface PageOptions {
   readonly late: number | null;
   readonly asJson: boolean;
   /** Names the registers. */
-  readonly name: NameAccess | undefined;
+  readonly names: AccessNames;
 }
 
 /** The source of a page. */
-type PageSource = Omit<TraceOptions, 'late' | 'name' | 'signal'> & {
+type PageSource = Omit<TraceOptions, 'late' | 'names' | 'signal'> & {
   readonly folder: string;
   /** The exit code of the program as a shell returns it; null if the command did not start it. */
   readonly exitCode: number | null;
@@ -98,7 +98,7 @@ async function makePage(source: PageSource, options: PageOptions): Promise<Outco
     const reading = readTrace(source.folder, {
       ...source,
       late: options.late,
-      name: options.name,
+      names: options.names,
       signal,
     });
     const trace = await withProgress('reading the trace', reading);

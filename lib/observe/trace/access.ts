@@ -1,5 +1,6 @@
 /** The text of one register access. Both the page and the log of `vfio trace` show this text. */
 import { regionName } from '../../contract/uapi.js';
+import type { RegistersLine } from './format.js';
 
 /** An access of a program to a register, or to consecutive registers. */
 export interface Access {
@@ -24,6 +25,13 @@ export interface Access {
  * has no name. The function receives the accesses of a register in the order of time.
  */
 export type NameAccess = (device: string, access: Access) => string | null;
+
+/** The names of the registers of a trace. */
+export interface AccessNames {
+  readonly name: NameAccess;
+  /** Adds the names that the traced program has given to the registers of a window. */
+  define(line: RegistersLine): void;
+}
 
 /** Without a register file, no register has a name. */
 export const nameless: NameAccess = () => null;

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { printable } from '../../printable.js';
-import type { NameAccess } from './access.js';
+import type { AccessNames } from './access.js';
 import { now } from './clock.js';
 import type { Ending } from './ending.js';
 import type { Finding } from './explain/finding.js';
@@ -33,7 +33,7 @@ export interface TraceSource {
   readonly isRunning: () => boolean;
   /** Returns the ending, if the caller has started the program. */
   readonly ending?: () => Ending | null;
-  readonly name?: NameAccess | undefined;
+  readonly names?: AccessNames | undefined;
   /** An abort of this signal ends the log. The program continues. */
   readonly signal: AbortSignal;
 }
@@ -45,7 +45,7 @@ export async function followTrace(source: TraceSource, write: WriteText): Promis
   const lines = new MergedLines(source.folder, (thread, line) => {
     recording.add(thread, line);
   });
-  const text = new TextLog(source.name);
+  const text = new TextLog(source.names);
   try {
     for (;;) {
       // The program could write further lines after the last read if it ended later.

@@ -20,6 +20,7 @@ export type RareLine =
   | DeliverLine
   | MaskLine
   | ConfigLine
+  | RegistersLine
   | DmaFaultLine;
 
 /** The first line of a file. */
@@ -160,6 +161,19 @@ export interface ConfigLine {
     readonly offset: number;
     readonly vectors: number;
   } | null;
+}
+
+/** The program has defined the registers of a window with `defineRegisters`. */
+export interface RegistersLine {
+  readonly type: 'registers';
+  readonly at: number;
+  readonly device: string;
+  /** Index of the region. */
+  readonly region: number;
+  /** Offset of the window in its region, in bytes. */
+  readonly offset: number;
+  /** A region of a register file. */
+  readonly registers: Readonly<Record<string, object>>;
 }
 
 /** The IOMMU refused a DMA transfer of the device. */

@@ -1,5 +1,5 @@
 /** Shows what a traced program did with its devices. `tracer.ts` writes the trace files. */
-export type { NameAccess } from './access.js';
+export type { AccessNames } from './access.js';
 export { writeChromeTrace } from './chrome.js';
 export { now } from './clock.js';
 export { exited, signalled, type Ending } from './ending.js';

@@ -19,9 +19,10 @@ type RecordLine = Readonly<Record<string, unknown>> & {
  */
 export async function followRecord(
   path: string,
-  { isRunning, signal, name = nameless }: Pick<TraceSource, 'isRunning' | 'signal' | 'name'>,
+  { isRunning, signal, names }: Pick<TraceSource, 'isRunning' | 'signal' | 'names'>,
   write: WriteText,
 ): Promise<void> {
+  const name = names?.name ?? nameless;
   const isAborted = () => signal.aborted;
   const reader = new LineReader<RecordLine>(path);
   try {

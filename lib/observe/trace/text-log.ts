@@ -1,4 +1,4 @@
-import { type NameAccess, nameless } from './access.js';
+import { type AccessNames, nameless } from './access.js';
 import { accessOf, callText, type TracedCall } from './call-text.js';
 import type { CallLine, ObjectLine, RareLine, VectorName } from './format.js';
 import { isCall, type ThreadLine, type TracedThread } from './merged-lines.js';
@@ -17,11 +17,11 @@ export class TextLog {
   readonly #threads = new Map<TracedThread, string>();
   /** Number of delivered interrupts of each vector, since its eventfd was bound. */
   readonly #delivered = new Map<string, number>();
-  readonly #name: NameAccess;
+  readonly #names: AccessNames | undefined;
   #start: number | null = null;
 
-  constructor(name: NameAccess = nameless) {
-    this.#name = name;
+  constructor(names?: AccessNames) {
+    this.#names = names;
   }
 
   /** Returns the lines of text for one line of the trace. */
@@ -57,7 +57,7 @@ export class TextLog {
     const times = count === 1 ? '' : ` (${count} times in ${seconds(duration)} s)`;
     const text = isResumed
       ? `<... ${method} resumed>${result === null ? '' : ` = ${result}`}`
-      : callText(call, this.#name, access);
+      : callText(call, this.#names?.name ?? nameless, access);
     return [`${object.device} ${text}${outcome}${times}${time}`];
   }
 
@@ -71,6 +71,9 @@ export class TextLog {
         return [`the tracer of ${describeThread(thread)} stopped: ${line.reason}`];
       case 'object':
       case 'config':
+        return [];
+      case 'registers':
+        this.#names?.define(line);
         return [];
       case 'begin':
         return this.#formatBegin(thread.objects.get(line.object), line.method, line.args);

@@ -1,4 +1,4 @@
-import type { NameAccess } from './access.js';
+import type { AccessNames } from './access.js';
 import { now } from './clock.js';
 import { Resolution } from './bounded-list.js';
 import type { Ending } from './ending.js';
@@ -6,6 +6,7 @@ import type { Finding } from './explain/finding.js';
 import type { Line } from './format.js';
 import type { KernelFaults } from './kernel-faults.js';
 import { Latencies } from './latencies.js';
+import { isCall } from './merged-lines.js';
 import { readLines } from './read-lines.js';
 import { Recording } from './recording.js';
 import { readTimeline, type ThreadTimeline, type TimelineBuilder } from './timeline.js';
@@ -58,7 +59,7 @@ export interface TraceOptions {
   /** Whether the program still runs. */
   readonly isRunning: boolean;
   readonly faults: KernelFaults;
-  readonly name?: NameAccess | undefined;
+  readonly names?: AccessNames | undefined;
   /** An abort of this signal ends the reading with the reason of the signal. */
   readonly signal: AbortSignal;
 }
@@ -74,6 +75,7 @@ export async function readTrace(folder: string, options: TraceOptions): Promise<
   for (const path of traceFiles(folder)) {
     const addLine = (line: Line) => {
       recording.add(path, line);
+      if (!isCall(line) && line.type === 'registers') options.names?.define(line);
     };
     builders.push(await readTimeline(readLines(path), resolution, addLine, options.signal));
   }
@@ -86,7 +88,7 @@ export async function readTrace(folder: string, options: TraceOptions): Promise<
   const median = Latencies.summarizeAll(latencies)?.median ?? 0;
   const late = options.late ?? Math.max(MIN_LATE, LATE_MEDIANS * median);
   const threads = builders
-    .map((builder) => builder.build(late, options.name))
+    .map((builder) => builder.build(late, options.names?.name))
     .filter(({ calls }) => calls > 0);
   threads.sort((a, b) => a.pid - b.pid || a.thread - b.thread);
   return {

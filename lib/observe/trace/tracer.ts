@@ -1,6 +1,7 @@
 // A program can replace the global timers, for example in a test.
 import { clearTimeout, setTimeout } from 'node:timers';
 import type { Eventfd, IrqSet } from '../../contract/index.js';
+import type { WindowRegisters } from '../../contract/register-names.js';
 import { Guard } from '../guard.js';
 import type { Call, Fired, Observer, Outcome, Subject } from '../index.js';
 import { CallWriter } from './call-writer.js';
@@ -32,6 +33,8 @@ class Tracer {
   /** The eventfds of each event set, by the id of the event set and the number of the slot. */
   readonly #watched = new Map<number, Map<number, WatchedEventfd>>();
   readonly #images = new Map<string, ConfigImage>();
+  /** The windows whose registers are in the trace, for each definition. */
+  readonly #named = new WeakMap<WindowRegisters, Set<string>>();
   #timer: NodeJS.Timeout | null = null;
 
   constructor(log: Log, guard: Guard) {
@@ -57,6 +60,7 @@ class Tracer {
   readonly observer: Observer = (call) => {
     const { subject, method, args } = call;
     if (method === 'deliver') return this.#traceDelivery(subject, args as readonly Fired[]);
+    if (method === 'nameRegisters') return this.#traceNames(subject, args[0] as WindowRegisters);
     if (subject.kind === 'eventSet') this.#beforeEventSetCall(subject, method, args);
     const end = this.#calls.begin(call);
     return (outcome) => {
@@ -150,6 +154,19 @@ class Tracer {
     return () => {
       this.#write({ type: 'deliver', at, end: now(), device, vectors });
     };
+  }
+
+  /** Writes the registers of a window, once for each definition. */
+  #traceNames({ device, region = 0, offset = 0 }: Subject, registers: WindowRegisters) {
+    const places = this.#named.get(registers) ?? new Set<string>();
+    this.#named.set(registers, places);
+    const place = `${device} ${region} ${offset}`;
+    if (!places.has(place)) {
+      places.add(place);
+      const at = now();
+      this.#write({ type: 'registers', at, device, region, offset, registers: registers.toJSON() });
+    }
+    return () => undefined;
   }
 
   #removeAll(set: number): void {

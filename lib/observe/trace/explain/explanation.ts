@@ -88,6 +88,7 @@ export class Explanation {
           this.#devices.get(line.device)?.deliver({ device: line.device, irq, vector }, line.at);
         }
         break;
+      case 'registers':
       case 'stop':
       case 'end':
         break;
