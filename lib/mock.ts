@@ -63,6 +63,9 @@ export type {
 export {
   modelRegisters,
   type ModelRegister,
+  type ModelAccessor,
+  type ModelAccessors,
+  type ModelBlockArray,
   type ModelRegisterArray,
   type ModelRegisters,
 } from './backend/mock/hardware/model-registers.js';

@@ -1,43 +1,38 @@
 import { checkInteger } from '../checks.js';
-import type { RegisterDefinition } from './definition.js';
 import type { RegisterAccessor } from './register.js';
 
 /** Creates a {@link RegisterArray}. */
-export let createArray: <D extends RegisterDefinition>(
+export let createArray: <A>(
   name: string,
   length: number,
-  create: (index: number) => RegisterAccessor<D>,
-) => RegisterArray<D>;
+  create: (index: number) => A,
+) => RegisterArray<A>;
 
-/** An array of equal registers. */
-export class RegisterArray<D extends RegisterDefinition = RegisterDefinition> {
-  /** Number of registers. */
+/** An array of equal registers, or of equal blocks of registers. */
+export class RegisterArray<A = RegisterAccessor> {
+  /** Number of elements. */
   readonly length: number;
   /** Describes an index, for errors. */
   readonly #what: string;
-  readonly #create: (index: number) => RegisterAccessor<D>;
-  readonly #created: RegisterAccessor<D>[] = [];
+  readonly #create: (index: number) => A;
+  readonly #created: A[] = [];
 
   static {
     createArray = (name, length, create) => new RegisterArray(name, length, create);
   }
 
-  private constructor(
-    name: string,
-    length: number,
-    create: (index: number) => RegisterAccessor<D>,
-  ) {
+  private constructor(name: string, length: number, create: (index: number) => A) {
     this.#what = `the index of register ${name}`;
     this.length = length;
     this.#create = create;
   }
 
   /**
-   * Returns a register of the array.
+   * Returns a register or a block of the array.
    * @param index - 0 to `length - 1`
-   * @throws RangeError if the array has no such register
+   * @throws RangeError if the array has no such element
    */
-  at(index: number): RegisterAccessor<D> {
+  at(index: number): A {
     checkInteger(index, this.#what, 0, this.length - 1);
     return (this.#created[index] ??= this.#create(index));
   }

@@ -44,8 +44,20 @@ export interface RegisterDefinition {
   readonly reset?: number | bigint | undefined;
 }
 
-/** Registers by name. */
-export type RegisterDefinitions = Readonly<Record<string, RegisterDefinition>>;
+/** A block of registers, or an array of equal blocks, for example of the ports of a controller. */
+export interface BlockDefinition {
+  /** Bytes from the start of the window, or of the outer block; a multiple of the widest register. */
+  readonly offset: number;
+  /** The registers and the inner blocks by name. Their offsets are from the start of the block. */
+  readonly registers: RegisterDefinitions;
+  /** Number of equal blocks. With `count`, the definition describes an array. */
+  readonly count?: number | undefined;
+  /** Bytes from one block of the array to the next. Default: the size of the block. */
+  readonly stride?: number | undefined;
+}
+
+/** Registers and blocks by name. */
+export type RegisterDefinitions = Readonly<Record<string, RegisterDefinition | BlockDefinition>>;
 
 /** A tuple of N elements. */
 type Tuple<N extends number, T extends 0[] = []> = T['length'] extends N ? T : Tuple<N, [...T, 0]>;

@@ -1,11 +1,18 @@
-import type { FieldDefinition, RegisterDefinition } from './definition.js';
+import { definesBlock, type EntryLayout, isBlock } from './block.js';
+import type {
+  BlockDefinition,
+  FieldDefinition,
+  RegisterDefinition,
+  RegisterDefinitions,
+} from './definition.js';
 import type { FieldLayout, RegisterLayout } from './layout.js';
 
 /**
- * Returns a register as a register file contains the register. Offsets, strides and reset values are
+ * Returns a register or a block as a register file contains the entry. Offsets, strides and reset values are
  * hexadecimal texts.
  */
-export function fileEntry(definition: RegisterDefinition): object {
+export function fileEntry(definition: RegisterDefinition | BlockDefinition): object {
+  if (definesBlock(definition)) return blockEntry(definition);
   const { offset, stride, reset, fields, ...rest } = definition;
   return {
     offset: hex(offset),
@@ -16,8 +23,30 @@ export function fileEntry(definition: RegisterDefinition): object {
   };
 }
 
+function blockEntry({ offset, count, stride, registers }: BlockDefinition): object {
+  const entries = Object.entries(registers).map(([name, entry]) => [name, fileEntry(entry)]);
+  return {
+    offset: hex(offset),
+    ...(count === undefined ? {} : { count }),
+    ...(stride === undefined ? {} : { stride: hex(stride) }),
+    registers: Object.fromEntries(entries) as object,
+  };
+}
+
+/** Returns the definition of a checked register or block. */
+export function definitionOf(layout: EntryLayout): RegisterDefinition | BlockDefinition {
+  if (!isBlock(layout)) return registerDefinition(layout);
+  const { offset, count, stride, registers } = layout;
+  const entries = registers.map((entry) => [entry.name, definitionOf(entry)]);
+  return {
+    offset,
+    registers: Object.fromEntries(entries) as RegisterDefinitions,
+    ...(count === null ? {} : { count, stride }),
+  };
+}
+
 /** Returns the shortest definition of a checked register. */
-export function definitionOf(layout: RegisterLayout): RegisterDefinition {
+function registerDefinition(layout: RegisterLayout): RegisterDefinition {
   const { offset, width, access, count, stride, split, reset, fields } = layout;
   const entries = [...fields].map(([name, field]) => [name, fieldDefinition(field, access)]);
   return {

@@ -2,11 +2,11 @@ import { readFileSync } from 'node:fs';
 import { checkObject, checkOptions, describeValue } from '../checks.js';
 import { REGION_NAMES } from '../contract/uapi.js';
 import { systemError, VfioError } from '../errors.js';
-import type { RegisterDefinition } from './definition.js';
-import { layoutOf, type RegisterLayout } from './layout.js';
+import { type EntryLayout, entryOf } from './block.js';
+import type { BlockDefinition, RegisterDefinition } from './definition.js';
 
 /** The registers of each region that a file defines, by the name of the region. */
-export type RegisterFile = ReadonlyMap<string, readonly RegisterLayout[]>;
+export type RegisterFile = ReadonlyMap<string, readonly EntryLayout[]>;
 
 const HEX = /^0x[0-9a-f]+$/i;
 
@@ -41,7 +41,7 @@ export function parseRegisterFile(text: string, path: string): RegisterFile {
     const { regions } = file as { regions: unknown };
     checkObject(regions, 'the value');
     checkOptions(regions, REGION_NAMES, 'regions');
-    const layouts = new Map<string, readonly RegisterLayout[]>();
+    const layouts = new Map<string, readonly EntryLayout[]>();
     for (const [region, registers] of Object.entries(regions)) {
       const noteName = (name: string) => {
         place = `regions.${region}${name}`;
@@ -63,19 +63,31 @@ export function parseRegisterFile(text: string, path: string): RegisterFile {
 export function parseRegisters(
   registers: unknown,
   noteName: (place: string) => void = () => undefined,
-): readonly RegisterLayout[] {
+): readonly EntryLayout[] {
   noteName('');
   checkObject(registers, 'the value');
   return Object.entries(registers).map(([name, register]) => {
     noteName(`.${name}`);
-    return layoutOf(name, definitionOf(register));
+    return entryOf(name, definitionOf(register, `.${name}`, noteName));
   });
 }
 
 /** Converts the numbers that JSON cannot express: hexadecimal numbers, and numbers of 64 bits. */
-function definitionOf(register: unknown): RegisterDefinition {
-  checkObject(register, 'the value');
-  const { ...definition } = register as Record<string, unknown>;
+function definitionOf(
+  entry: unknown,
+  place: string,
+  noteName: (place: string) => void,
+): RegisterDefinition | BlockDefinition {
+  checkObject(entry, 'the value');
+  const { ...definition } = entry as Record<string, unknown>;
+  if (typeof definition.registers === 'object' && definition.registers !== null) {
+    const registers = Object.entries(definition.registers).map(([name, inner]) => {
+      noteName(`${place}.${name}`);
+      return [name, definitionOf(inner, `${place}.${name}`, noteName)];
+    });
+    definition.registers = Object.fromEntries(registers);
+    noteName(place);
+  }
   for (const name of ['offset', 'stride', 'reset']) {
     const value = definition[name];
     if (value === undefined) continue;
@@ -83,7 +95,7 @@ function definitionOf(register: unknown): RegisterDefinition {
     const number = numberOf(name, value);
     definition[name] = isWide ? number : Number(number);
   }
-  return definition as unknown as RegisterDefinition;
+  return definition as unknown as RegisterDefinition | BlockDefinition;
 }
 
 function numberOf(name: string, value: unknown): bigint {

@@ -1,4 +1,5 @@
 export type {
+  BlockDefinition,
   FieldBits,
   FieldDefinition,
   FieldValue,
@@ -10,6 +11,6 @@ export type {
 } from './definition.js';
 export { defineRegisters } from './map.js';
 export type { RegisterArray } from './array.js';
-export type { RegisterAccessors, RegisterMap } from './map.js';
+export type { EntryAccessor, RegisterAccessors, RegisterMap } from './map.js';
 export { poll, type PollOptions, type Truthy } from './poll.js';
 export type { RegisterAccessor } from './register.js';

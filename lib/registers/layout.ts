@@ -76,12 +76,8 @@ export function layoutOf(name: string, definition: RegisterDefinition): Register
   };
 }
 
-/** Returns the offset after the last byte of a register, or of the last register of an array. */
-export function endOf({ offset, width, count, stride }: RegisterLayout): number {
-  return offset + ((count ?? 1) - 1) * stride + width;
-}
-
-function checkAligned(value: unknown, what: string, unit: number, min: number): void {
+/** Checks an offset or a stride. */
+export function checkAligned(value: unknown, what: string, unit: number, min: number): void {
   checkInteger(value, what, min, 2 ** 32);
   if (value % unit !== 0) throw new RangeError(`${what}, ${value}, is not a multiple of ${unit}`);
 }

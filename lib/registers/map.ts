@@ -3,41 +3,50 @@ import { type NameableWindow, NAME_REGISTERS } from '../contract/register-names.
 import type { RegisterWindow } from '../contract/window.js';
 import { registerAt } from './accesses.js';
 import { createArray, type RegisterArray } from './array.js';
-import type { RegisterDefinitions } from './definition.js';
+import { endOf, type EntryLayout, entryLayouts, isBlock } from './block.js';
+import type { BlockDefinition, RegisterDefinition, RegisterDefinitions } from './definition.js';
 import { definitionOf, fileEntry } from './file-entry.js';
-import { checkName, endOf, layoutOf, type RegisterLayout } from './layout.js';
+import { checkName } from './layout.js';
 import type { RegisterAccessor } from './register.js';
 
-/** The registers of a window by name. */
+/** The registers of a window or of a block by name. */
 export type RegisterAccessors<T extends RegisterDefinitions> = {
   readonly [K in keyof T]: T[K] extends { readonly count: number }
-    ? RegisterArray<T[K]>
-    : RegisterAccessor<T[K]>;
+    ? RegisterArray<EntryAccessor<T[K]>>
+    : EntryAccessor<T[K]>;
 };
+
+/** A register, or the registers of a block. */
+export type EntryAccessor<E extends RegisterDefinition | BlockDefinition> =
+  E extends BlockDefinition
+    ? RegisterAccessors<E['registers']>
+    : E extends RegisterDefinition
+      ? RegisterAccessor<E>
+      : never;
 
 /** Creates the {@link RegisterMap} of checked definitions. */
 export let createMap: <T extends RegisterDefinitions>(
   name: string,
-  layouts: readonly RegisterLayout[],
+  layouts: readonly EntryLayout[],
 ) => RegisterMap<T>;
 
 /** Returns the layouts of a {@link RegisterMap}. */
 export let layoutsOf: <T extends RegisterDefinitions>(
   map: RegisterMap<T>,
-) => readonly RegisterLayout[];
+) => readonly EntryLayout[];
 
 /** Checked definitions of registers. Made by {@link defineRegisters}. */
 export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
   /** The name of the map, for error messages. */
   readonly name: string;
-  readonly #layouts: readonly RegisterLayout[];
+  readonly #layouts: readonly EntryLayout[];
 
   static {
     createMap = (name, layouts) => new RegisterMap(name, layouts);
     layoutsOf = (map) => map.#layouts;
   }
 
-  private constructor(name: string, layouts: readonly RegisterLayout[]) {
+  private constructor(name: string, layouts: readonly EntryLayout[]) {
     this.name = name;
     this.#layouts = layouts;
   }
@@ -47,26 +56,25 @@ export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
    * is `ReturnType<typeof map.on>`.
    *
    * @throws TypeError if `window` is not a window
-   * @throws RangeError if a register is not within the window
+   * @throws RangeError if a register or a block is not within the window
    */
   on(window: RegisterWindow): RegisterAccessors<T> {
     if (typeof (window as { map?: unknown } | undefined)?.map === 'function') {
       throw new TypeError('window must be a RegisterWindow, not a region: pass region.map()');
     }
     checkMethods(window, 'window', 'RegisterWindow', ['read32', 'write32']);
-    const registers = Object.create(null) as Record<string, unknown>;
     for (const layout of this.#layouts) {
       const name = `${this.name}.${layout.name}`;
       const end = endOf(layout);
-      if (end > window.size) {
-        throw new RangeError(
-          `register ${name} ends at byte ${end}, but the window has ${window.size} bytes`,
-        );
-      }
-      registers[layout.name] = accessorsOf(window, layout, name);
+      if (end <= window.size) continue;
+      const what = isBlock(layout) ? 'block' : 'register';
+      throw new RangeError(
+        `${what} ${name} ends at byte ${end}, but the window has ${window.size} bytes`,
+      );
     }
     (window as NameableWindow)[NAME_REGISTERS]?.(this);
-    return Object.freeze(registers) as RegisterAccessors<T>;
+    // The definition gives the types.
+    return accessorsOf(window, this.#layouts, this.name, 0) as RegisterAccessors<T>;
   }
 
   /**
@@ -83,13 +91,27 @@ export class RegisterMap<T extends RegisterDefinitions = RegisterDefinitions> {
   }
 }
 
-/** Returns the accessor of a register, or the accessors of an array. */
-function accessorsOf(window: RegisterWindow, layout: RegisterLayout, name: string) {
-  const { offset, count, stride } = layout;
-  if (count === null) return registerAt(window, layout, name, offset);
-  return createArray(name, count, (index) =>
-    registerAt(window, layout, `${name}[${index}]`, offset + index * stride),
-  );
+/** Returns the registers of a block. @param base - the offset of the block in the window */
+function accessorsOf(
+  window: RegisterWindow,
+  layouts: readonly EntryLayout[],
+  owner: string,
+  base: number,
+): object {
+  const registers = Object.create(null) as Record<string, unknown>;
+  for (const layout of layouts) {
+    const name = `${owner}.${layout.name}`;
+    const { offset, count, stride } = layout;
+    const create = (name: string, at: number) =>
+      isBlock(layout)
+        ? accessorsOf(window, layout.registers, name, at)
+        : registerAt(window, layout, name, at);
+    registers[layout.name] =
+      count === null
+        ? create(name, base + offset)
+        : createArray(name, count, (i) => create(`${name}[${i}]`, base + offset + i * stride));
+  }
+  return Object.freeze(registers);
 }
 
 /**
@@ -110,6 +132,16 @@ function accessorsOf(window: RegisterWindow, layout: RegisterLayout, name: strin
  * regs.cc.write({ en: 1, iosqes: 6, iocqes: 4 });
  * await regs.csts.until({ rdy: 1 }, { timeout: 500 });
  * regs.sqtdbl.at(1).value = 5;
+ * @example
+ * const ahci = defineRegisters('ahci', {
+ *   port: {
+ *     offset: 0x100,
+ *     count: 32,
+ *     stride: 0x80,
+ *     registers: { cmd: { offset: 0x18, width: 4, fields: { st: 0, fre: 4 } } },
+ *   },
+ * });
+ * ahci.on(window).port.at(3).cmd.update({ st: 1 });
  */
 export function defineRegisters<const T extends RegisterDefinitions>(
   name: string,
@@ -117,8 +149,5 @@ export function defineRegisters<const T extends RegisterDefinitions>(
 ): RegisterMap<T> {
   checkName(name, 'the name of a register map');
   checkObject(definitions, 'the definitions');
-  return createMap<T>(
-    name,
-    Object.entries(definitions).map(([key, definition]) => layoutOf(key, definition)),
-  );
+  return createMap<T>(name, entryLayouts(definitions));
 }

@@ -1,11 +1,12 @@
 import { didYouMean } from '../checks.js';
+import { type EntryLayout, isBlock } from './block.js';
 import { bigintCodec, type FieldCodec, numberCodec } from './fields.js';
 import type { RegisterFile } from './file.js';
 import type { FieldLayout, RegisterLayout } from './layout.js';
 
 /** A register, or a part of a register, at its place in a region. */
 export interface NamedRegister {
-  /** For example `bar0.cc`, `bar0.doorbell[3]`, or `bar0.asq[31:0]` for a part of a register. */
+  /** For example `bar0.cc`, `bar0.doorbell[3]`, `bar0.port[3].cmd`, or `bar0.asq[31:0]` for a part of a register. */
   readonly name: string;
   readonly region: string;
   /** Bytes from the start of the region. */
@@ -28,34 +29,41 @@ export class RegisterNames {
   }
 
   /** Returns the layouts of a region. */
-  layouts(region: string): readonly RegisterLayout[] {
+  layouts(region: string): readonly EntryLayout[] {
     return this.#regions.get(region) ?? [];
   }
 
   /**
-   * Finds a register by its name, or all registers of an array.
+   * Finds a register by its name, or all registers that have the name without indexes.
    *
-   * @param name - for example `bar0.cc`, `bar0.doorbell` or `bar0.doorbell[3]`
+   * @param name - for example `bar0.cc`, `bar0.doorbell`, `bar0.doorbell[3]` or `bar0.port[3].cmd`
    * @throws RangeError if the file does not contain the name
    */
   find(name: string): readonly NamedRegister[] {
-    const [, region = '', own = '', index] = /^(\w+)\.(\w+)(?:\[(\d+)\])?$/.exec(name) ?? [];
-    const layout = this.layouts(region).find((one) => one.name === own);
-    if (layout === undefined) {
-      const known = [...this.#regions].flatMap(([key, list]) =>
-        list.map((one) => `${key}.${one.name}`),
-      );
+    const [region = '', ...steps] = name.split('.');
+    let elements: Element[] = [];
+    let entries = [this.layouts(region)];
+    for (const [depth, step] of steps.entries()) {
+      const [, own = '', index] = /^(\w+)(?:\[(\d+)\])?$/.exec(step) ?? [];
+      const outer = depth === 0 ? [{ name: region, offset: 0 }] : elements;
+      elements = outer.flatMap((owner, i) => {
+        const layout = entries[i]?.find((entry) => entry.name === own);
+        return layout === undefined ? [] : elementsOf(layout, owner, index, name);
+      });
+      entries = elements.map(({ layout }) => (isBlock(layout) ? layout.registers : []));
+    }
+    const [first] = elements;
+    if (first === undefined) {
+      const known = this.regions.flatMap((key) => namesOf(this.layouts(key), key));
       throw new RangeError(`no register is named '${name}'${didYouMean(name, known)}`);
     }
-    if (index === undefined) {
-      const indexes = layout.count === null ? [null] : Array(layout.count).keys();
-      return Array.from(indexes, (i) => placeOf(region, layout, i));
+    if (isBlock(first.layout)) {
+      const inner = first.layout.registers.map((entry) => entry.name).join(', ');
+      throw new RangeError(
+        `${name} is a block: give the name of a register of the block: ${inner}`,
+      );
     }
-    if (Number(index) >= (layout.count ?? 0)) {
-      const bound = layout.count === null ? 'not an array' : `${layout.count} registers`;
-      throw new RangeError(`${region}.${own} is ${bound}: '${name}' does not exist`);
-    }
-    return [placeOf(region, layout, Number(index))];
+    return elements.flatMap((element) => registerOf(element, region) ?? []);
   }
 
   /**
@@ -71,24 +79,83 @@ export class RegisterNames {
   }
 
   #search(region: string, offset: number, width: number): NamedRegister | undefined {
-    for (const layout of this.layouts(region)) {
-      const { count, stride } = layout;
-      const index = count === null ? null : Math.floor((offset - layout.offset) / stride);
-      if (index !== null && (index < 0 || index >= (count ?? 0))) continue;
-      const register = placeOf(region, layout, index);
-      const start = offset - register.offset;
-      if (start < 0 || start + width > layout.width) continue;
-      return width === layout.width ? register : partOf(register, start, width);
-    }
-    return undefined;
+    const found = elementAt(this.layouts(region), { name: region, offset: 0 }, offset, width);
+    const register = found && registerOf(found, region);
+    if (register === undefined || register.layout.width === width) return register;
+    return partOf(register, offset - register.offset, width);
   }
 }
 
-function placeOf(region: string, layout: RegisterLayout, index: number | null): NamedRegister {
-  const name = `${region}.${layout.name}`;
-  if (index === null) return { name, region, offset: layout.offset, layout };
-  const offset = layout.offset + index * layout.stride;
-  return { name: `${name}[${index}]`, region, offset, layout };
+/** The name of a region, a block or a register, and its bytes from the start of the region. */
+interface Owner {
+  readonly name: string;
+  readonly offset: number;
+}
+
+/** A register or a block at its place. An array consists of several elements. */
+interface Element extends Owner {
+  readonly layout: EntryLayout;
+}
+
+/** @param index - the index of the element, or null if the entry is not an array */
+function elementOf(layout: EntryLayout, owner: Owner, index: number | null): Element {
+  const name = `${owner.name}.${layout.name}`;
+  const offset = owner.offset + layout.offset;
+  if (index === null) return { name, offset, layout };
+  return { name: `${name}[${index}]`, offset: offset + index * layout.stride, layout };
+}
+
+/** Returns the element with an index, or all elements. @param asked - the name, for errors */
+function elementsOf(
+  layout: EntryLayout,
+  owner: Owner,
+  index: string | undefined,
+  asked: string,
+): Element[] {
+  const { count } = layout;
+  if (index === undefined) {
+    const indexes = count === null ? [null] : Array(count).keys();
+    return Array.from(indexes, (i) => elementOf(layout, owner, i));
+  }
+  if (Number(index) >= (count ?? 0)) {
+    const kind = isBlock(layout) ? 'blocks' : 'registers';
+    const bound = count === null ? 'not an array' : `${count} ${kind}`;
+    throw new RangeError(`${owner.name}.${layout.name} is ${bound}: '${asked}' does not exist`);
+  }
+  return [elementOf(layout, owner, Number(index))];
+}
+
+/** Finds the register that contains the bytes of an access. */
+function elementAt(
+  entries: readonly EntryLayout[],
+  owner: Owner,
+  offset: number,
+  width: number,
+): Element | undefined {
+  for (const layout of entries) {
+    const { count, stride } = layout;
+    const start = offset - owner.offset - layout.offset;
+    const index = count === null ? null : Math.floor(start / stride);
+    if (start < 0 || (index !== null && index >= (count ?? 0))) continue;
+    const element = elementOf(layout, owner, index);
+    if (isBlock(layout)) {
+      const found = elementAt(layout.registers, element, offset, width);
+      if (found !== undefined) return found;
+    } else if (offset + width <= element.offset + layout.width) return element;
+  }
+  return undefined;
+}
+
+function registerOf({ name, offset, layout }: Element, region: string): NamedRegister | undefined {
+  return isBlock(layout) ? undefined : { name, region, offset, layout };
+}
+
+/** Returns the names of all registers, without indexes. */
+function namesOf(entries: readonly EntryLayout[], owner: string): string[] {
+  return entries.flatMap((entry) => {
+    const name = `${owner}.${entry.name}`;
+    return isBlock(entry) ? namesOf(entry.registers, name) : [name];
+  });
 }
 
 /** Returns some bytes of a register, with the fields that are completely within these bytes. */

@@ -1,6 +1,6 @@
+import { endOf } from './block.js';
 import { AccessDescriber, type RegisterUse } from './describer.js';
 import { parseRegisters } from './file.js';
-import { endOf } from './layout.js';
 import { RegisterNames } from './named.js';
 
 /** The registers that a program has defined for a window, as a trace contains the registers. */

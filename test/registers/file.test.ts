@@ -7,6 +7,7 @@ import fc from 'fast-check';
 import { VfioError } from '../../lib/errors.js';
 import { defineRegisters, layoutsOf } from '../../lib/registers/map.js';
 import { parseRegisterFile, readRegisterFile } from '../../lib/registers/file.js';
+import type { RegisterLayout } from '../../lib/registers/layout.js';
 import { fuzz } from '../fuzz/inputs.js';
 import { root } from '../rooms.js';
 
@@ -31,7 +32,12 @@ test('a file contains the definitions of each region, with hexadecimal numbers',
   t.deepEqual([...file.keys()], ['bar0', 'bar2']);
   const [cc, base] = file.get('bar0') ?? [];
   t.like(cc, { name: 'cc', offset: 0x14, width: 4, reset: 0 });
-  t.deepEqual(cc?.fields.get('mps'), { name: 'mps', access: 'ro', lsb: 7, size: 4 });
+  t.deepEqual((cc as RegisterLayout | undefined)?.fields.get('mps'), {
+    name: 'mps',
+    access: 'ro',
+    lsb: 7,
+    size: 4,
+  });
   t.like(base, { split: true, reset: 2n ** 64n - 1n });
   t.like(file.get('bar2')?.[0], { offset: 0x1000, count: 4, stride: 8 });
 });
@@ -43,6 +49,15 @@ test('the JSON of a register map is a region of a register file', (t) => {
     base: { offset: 0x28, width: 8, split: true, reset: 0xffff_ffff_ffff_ffffn },
     bell: { offset: 0x1000, width: 4, access: 'wo', count: 4, stride: 8 },
     scratch: { offset: 0x30, width: 2, count: 3 },
+    port: {
+      offset: 0x100,
+      count: 32,
+      stride: 0x80,
+      registers: {
+        cmd: { offset: 0x18, width: 4, fields: { st: 0 } },
+        status: { offset: 0x20, registers: { error: { offset: 4, width: 4 } } },
+      },
+    },
   });
   const file: unknown = JSON.parse(JSON.stringify({ regions: { bar0: map } }));
   t.true(isValid(file), JSON.stringify(isValid.errors));
@@ -83,6 +98,13 @@ const REFUSED: readonly (readonly [file: unknown, says: string])[] = [
     "en of register cc has no 'bit'",
   ],
   [withRegister({ offset: 0, width: 4, fields: { en: 64 } }), 'from 0 to 31, not 64'],
+  [withRegister({ offset: 0, registers: 1 }), 'the registers of block cc must be an object'],
+  [withRegister({ offset: 0, registers: {}, width: 4 }), "block cc has no 'width'"],
+  [withRegister({ offset: 0, registers: {}, stride: 8 }), 'block cc has a stride, but no count'],
+  [
+    withRegister({ offset: 0, registers: { en: { offset: 'x', width: 4 } } }),
+    'regions.bar0.cc.en: offset must be an integer or hex',
+  ],
 ];
 
 /** Wrong files whose error no JSON Schema can express. */
@@ -98,6 +120,14 @@ const REFUSED_BY_READER: readonly (readonly [file: unknown, says: string])[] = [
   [withRegister({ offset: 0, width: 4, fields: { a: [0, 3] } }), 'least significant bit'],
   [withRegister({ offset: 0, width: 2, fields: { a: 16 } }), 'from 0 to 15, not 16'],
   [withRegister({ offset: 0, width: 4, reset: '0x100000000' }), 'the reset value of register cc'],
+  [
+    withRegister({ offset: 2, registers: { en: { offset: 0, width: 4 } } }),
+    'the offset of block cc, 2, is not a multiple of 4',
+  ],
+  [
+    withRegister({ offset: 0, count: 2, stride: 4, registers: { en: { offset: 4, width: 4 } } }),
+    'the stride of block cc must be an integer from 8',
+  ],
 ];
 
 test('a wrong file is refused with its name, the place in the file, and the limit', (t) => {

@@ -19,6 +19,17 @@ const names = new RegisterNames(
           cq: { offset: 0x1004, width: 4, access: 'wo', count: 4, stride: 8 },
         },
         bar1: { cc: { offset: 0, width: 1 } },
+        bar3: {
+          port: {
+            offset: '0x100',
+            count: 32,
+            stride: '0x80',
+            registers: {
+              cmd: { offset: '0x18', width: 4, fields: { st: 0 } },
+              log: { offset: '0x40', width: 4, count: 2 },
+            },
+          },
+        },
       },
     }),
     'card.json',
@@ -53,6 +64,19 @@ test('registers are found by offset, also the parts of a register and of an arra
   t.is(at(0, 1, 'bar2'), undefined);
   const high = names.at('bar0', 4, 4);
   t.deepEqual(high && codecOf(high.layout).decode(0x000f_0000n), { mps: 15 });
+});
+
+test('registers of blocks are found by name and by offset', (t) => {
+  t.like(names.find('bar3.port[3].cmd'), [{ name: 'bar3.port[3].cmd', offset: 0x298 }]);
+  t.is(names.find('bar3.port.cmd').length, 32);
+  t.is(names.find('bar3.port.log').at(-1)?.name, 'bar3.port[31].log[1]');
+  t.is(names.at('bar3', 0x298, 4)?.name, 'bar3.port[3].cmd');
+  t.is(names.at('bar3', 0x2c6, 2)?.name, 'bar3.port[3].log[1][31:16]');
+  t.is(names.at('bar3', 0x29c, 4), undefined);
+  t.is(names.at('bar3', 0x1118, 4), undefined);
+  t.throws(() => names.find('bar3.port[32].cmd'), { message: /bar3\.port is 32 blocks/ });
+  t.throws(() => names.find('bar3.port[1]'), { message: /is a block: .*: cmd, log$/ });
+  t.throws(() => names.find('bar3.port.cm'), { message: /did you mean 'bar3\.port\.cmd'/ });
 });
 
 test('an access is described by its fields, and a write by the changed fields', (t) => {

@@ -272,3 +272,71 @@ test('all registers must be within the window', (t) => {
     message: 'register nvme.sqtdbl ends at byte 92, but the window has 88 bytes',
   });
 });
+
+const ahci = defineRegisters('ahci', {
+  cap: { offset: 0, width: 4 },
+  port: {
+    offset: 0x100,
+    count: 32,
+    stride: 0x80,
+    registers: {
+      base: { offset: 0, width: 8, split: true },
+      cmd: { offset: 0x18, width: 4, fields: { st: 0, fre: 4 } },
+      sata: { offset: 0x28, registers: { status: { offset: 0, width: 4, access: 'ro' } } },
+      log: { offset: 0x40, width: 2, count: 4 },
+    },
+  },
+});
+
+test('a block contains registers, other blocks and arrays, at its own offset', (t) => {
+  const window = new FakeWindow(0x1100);
+  const { port } = ahci.on(window as unknown as RegisterWindow);
+  t.is(port.length, 32);
+  const third = port.at(3);
+  third.cmd.update({ st: 1 });
+  t.deepEqual(window.takeLog(), ['read32 0x298', 'write32 0x298 0x1']);
+  t.is(third.sata.status.value, 0);
+  third.log.at(1).value = 7;
+  port.at(31).base.value = 1n;
+  t.deepEqual(window.takeLog(), [
+    'read32 0x2a8',
+    'write16 0x2c2 0x7',
+    'write32 0x1080 0x1',
+    'write32 0x1084 0x0',
+  ]);
+  t.is(third.log.at(1).name, 'ahci.port[3].log[1]');
+  t.is(port.at(3), third);
+  t.throws(() => port.at(32), { instanceOf: RangeError, message: /ahci\.port .* 0 to 31, not 32/ });
+  t.throws(() => ahci.on(new FakeWindow(0x1000) as unknown as RegisterWindow), {
+    message: 'block ahci.port ends at byte 4296, but the window has 4096 bytes',
+  });
+});
+
+test('a block has the alignment of its widest register, and its size as the default stride', (t) => {
+  const map = defineRegisters('card', {
+    pair: {
+      offset: 8,
+      count: 3,
+      registers: { wide: { offset: 0, width: 8 }, last: { offset: 8, width: 1 } },
+    },
+  });
+  const { pair } = map.on(new FakeWindow(0x100) as unknown as RegisterWindow);
+  t.is(pair.at(2).last.offset, 8 + 2 * 16 + 8);
+});
+
+test('a wrong block is refused', (t) => {
+  const registers = { a: { offset: 4, width: 4 } } as const;
+  const wrong: [unknown, typeof TypeError | typeof RangeError][] = [
+    [{ offset: 2, registers }, RangeError],
+    [{ offset: 0, registers, count: 2, stride: 4 }, RangeError],
+    [{ offset: 0, registers, count: 2, stride: 10 }, RangeError],
+    [{ offset: 0, registers, stride: 8 }, TypeError],
+    [{ offset: 0, registers, count: 0 }, RangeError],
+    [{ offset: 0, registers, access: 'ro' }, TypeError],
+    [{ offset: 0, registers: null }, TypeError],
+    [{ offset: 0, registers: { a: null } }, TypeError],
+  ];
+  for (const [block, instanceOf] of wrong) {
+    t.throws(() => defineRegisters('wrong', { block } as never), { instanceOf });
+  }
+});

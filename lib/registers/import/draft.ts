@@ -1,6 +1,11 @@
 import { REGION_NAMES } from '../../contract/uapi.js';
-import type { FieldBits, RegisterAccess, RegisterDefinition } from '../definition.js';
-import { layoutOf } from '../layout.js';
+import { entryOf } from '../block.js';
+import type {
+  BlockDefinition,
+  FieldBits,
+  RegisterAccess,
+  RegisterDefinition,
+} from '../definition.js';
 
 /** A field as an imported file describes it. */
 export interface DraftField {
@@ -23,11 +28,24 @@ export interface DraftRegister {
   readonly stride?: number | undefined;
 }
 
+/** An array of blocks as an imported file describes it. */
+export interface DraftBlock {
+  /** The names of the outer blocks, and the name of this block. */
+  readonly path: readonly string[];
+  readonly address: number;
+  readonly count: number;
+  readonly stride: number;
+  /** The registers of the first block. Their paths and addresses begin in the block. */
+  readonly entries: readonly DraftEntry[];
+}
+
+export type DraftEntry = DraftRegister | DraftBlock;
+
 /** The registers of an imported file. */
 export interface Draft {
   /** The address of the first byte of the region, in the addresses of the registers. */
   readonly base: number;
-  readonly registers: readonly DraftRegister[];
+  readonly entries: readonly DraftEntry[];
   /** What the format of this library cannot express. */
   readonly warnings: readonly string[];
 }
@@ -35,7 +53,7 @@ export interface Draft {
 /** The registers of one region, and sentences about registers that were left out or changed. */
 export interface Imported {
   readonly region: string;
-  readonly registers: ReadonlyMap<string, RegisterDefinition>;
+  readonly registers: ReadonlyMap<string, RegisterDefinition | BlockDefinition>;
   readonly warnings: readonly string[];
 }
 
@@ -45,20 +63,50 @@ export interface Imported {
  * @param base - the address of the first byte of the region. Default: the base of the draft.
  */
 export function importDraft(draft: Draft, region: (typeof REGION_NAMES)[number], base?: number) {
-  const start = base ?? draft.base;
-  const registers = new Map<string, RegisterDefinition>();
   const warnings = [...draft.warnings];
-  for (const register of draft.registers) {
-    const name = uniqueName(register.path.join('_'), registers);
+  const registers = definitionsOf(draft.entries, base ?? draft.base, '', warnings);
+  return { region, registers, warnings } satisfies Imported;
+}
+
+/**
+ * Makes the definitions of a region or of a block.
+ *
+ * @param start - the address of the first byte
+ * @param owner - the path of the block with a dot, for warnings
+ */
+function definitionsOf(
+  entries: readonly DraftEntry[],
+  start: number,
+  owner: string,
+  warnings: string[],
+): Map<string, RegisterDefinition | BlockDefinition> {
+  const definitions = new Map<string, RegisterDefinition | BlockDefinition>();
+  for (const entry of entries) {
+    const name = uniqueName(entry.path.join('_'), definitions);
+    const what = owner + entry.path.join('.');
+    const offset = entry.address - start;
     try {
-      const definition = definitionOf(register, register.address - start);
-      layoutOf(name, definition);
-      registers.set(name, definition);
+      const definition =
+        'entries' in entry
+          ? blockOf(entry, offset, `${what}.`, warnings)
+          : definitionOf(entry, offset);
+      entryOf(name, definition);
+      definitions.set(name, definition);
     } catch (error) {
-      warnings.push(`${register.path.join('.')} is left out: ${(error as Error).message}`);
+      warnings.push(`${what} is left out: ${(error as Error).message}`);
     }
   }
-  return { region, registers, warnings } satisfies Imported;
+  return definitions;
+}
+
+function blockOf(
+  { count, stride, entries }: DraftBlock,
+  offset: number,
+  owner: string,
+  warnings: string[],
+): BlockDefinition {
+  const registers = Object.fromEntries(definitionsOf(entries, 0, owner, warnings));
+  return { offset, count, stride, registers };
 }
 
 function definitionOf(

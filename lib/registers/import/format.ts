@@ -1,4 +1,5 @@
-import type { RegisterDefinition } from '../definition.js';
+import { definesBlock } from '../block.js';
+import type { BlockDefinition, RegisterDefinition } from '../definition.js';
 import { fileEntry } from '../file-entry.js';
 import type { Imported } from './draft.js';
 
@@ -6,22 +7,37 @@ const SCHEMA = './node_modules/vfio/assets/registers.schema.json';
 
 /** Formats registers as a register file, with one line for each register. */
 export function formatRegisters({ region, registers }: Imported): string {
-  const lines = [...registers].map(
-    ([name, definition]) => `      ${JSON.stringify(name)}: ${formatRegister(definition)}`,
-  );
   return `{
   "$schema": ${JSON.stringify(SCHEMA)},
   "regions": {
     ${JSON.stringify(region)}: {
-${lines.join(',\n')}
+${formatEntries(registers, '      ')}
     }
   }
 }
 `;
 }
 
-function formatRegister(definition: RegisterDefinition): string {
-  return JSON.stringify(fileEntry(definition), null, 1)
+function formatEntries(
+  entries: Iterable<readonly [string, RegisterDefinition | BlockDefinition]>,
+  indent: string,
+): string {
+  return Array.from(entries, ([name, definition]) => {
+    const text = definesBlock(definition)
+      ? formatBlock(definition, indent)
+      : formatLine(fileEntry(definition));
+    return `${indent}${JSON.stringify(name)}: ${text}`;
+  }).join(',\n');
+}
+
+function formatBlock({ registers, ...block }: BlockDefinition, indent: string): string {
+  const inner = formatEntries(Object.entries(registers), `${indent}  `);
+  const head = formatLine(fileEntry({ ...block, registers: {} })).slice(0, -'{} }'.length);
+  return `${head}{\n${inner}\n${indent}} }`;
+}
+
+function formatLine(entry: object): string {
+  return JSON.stringify(entry, null, 1)
     .replace(/\n\s*/g, ' ')
     .replace(/\[ (\d+), (\d+) \]/g, '[$1, $2]');
 }

@@ -42,5 +42,5 @@ export function readLitex(file: CsrFile): Draft {
   const lowest = Math.min(...starts, ...registers.map(({ address }) => address));
   const { csr } = memories;
   const base = csr?.base === undefined ? lowest : integerOf(csr.base, 'memories.csr.base');
-  return { base, registers, warnings: [] };
+  return { base, entries: registers, warnings: [] };
 }

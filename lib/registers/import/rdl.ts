@@ -1,6 +1,6 @@
 import { checkArray, checkObject, checkString } from '../../checks.js';
 import type { RegisterAccess } from '../definition.js';
-import type { Draft, DraftField, DraftRegister } from './draft.js';
+import type { Draft, DraftEntry, DraftField, DraftRegister } from './draft.js';
 import { bigintOf, integerOf } from './integer.js';
 
 /** A component of SystemRDL, as the JSON exporter of the SystemRDL compiler writes it. */
@@ -36,38 +36,58 @@ export function isRdl(file: object): file is Component {
 
 /** Reads the JSON of PeakRDL. The root is at the start of the region. */
 export function readRdl(root: Component): Draft {
-  const registers: DraftRegister[] = [];
   const warnings: string[] = [];
-  visit(root, [], 0);
-  return { base: 0, registers, warnings };
+  return { base: 0, entries: entriesOf(root, [], 0, ''), warnings };
 
-  function visit(component: Component, path: readonly string[], address: number): void {
-    checkArray(component.children, `children of ${path.join('.') || 'the root'}`);
-    for (const child of component.children as readonly Component[]) {
-      checkObject(child, `a child of ${path.join('.') || 'the root'}`);
+  /** @param owner - the path in the file with a dot; an array of blocks begins a new `path` */
+  function entriesOf(
+    component: Component,
+    path: readonly string[],
+    address: number,
+    owner: string,
+  ): DraftEntry[] {
+    checkArray(component.children, `children of ${owner.slice(0, -1) || 'the root'}`);
+    return (component.children as readonly Component[]).flatMap((child): DraftEntry[] => {
+      checkObject(child, `a child of ${owner.slice(0, -1) || 'the root'}`);
       checkString(child.inst_name, 'inst_name');
-      const own = [...path, child.inst_name];
-      const what = own.join('.');
+      const named = [...path, child.inst_name];
+      const what = owner + child.inst_name;
       const at = address + integerOf(child.addr_offset ?? 0, `${what}.addr_offset`);
-      if (child.type === 'reg') registers.push(registerOf(child, own, at));
-      else if (child.type === 'addrmap' || child.type === 'regfile') visit(child, own, at);
-      else warnings.push(`${what} is left out: the type '${String(child.type)}' has no registers`);
-    }
+      if (child.type === 'reg') return [registerOf(child, named, what, at)];
+      if (child.type !== 'addrmap' && child.type !== 'regfile') {
+        warnings.push(`${what} is left out: the type '${String(child.type)}' has no registers`);
+        return [];
+      }
+      const count = countOf(child, what);
+      if (count === undefined) return entriesOf(child, named, at, `${what}.`);
+      const stride = integerOf(child.array_stride, `${what}.array_stride`);
+      const entries = entriesOf(child, [], 0, `${what}.`);
+      return [{ path: named, address: at, count, stride, entries }];
+    });
   }
 }
 
-function registerOf(reg: Component, path: readonly string[], address: number): DraftRegister {
-  const what = path.join('.');
+/** Returns the number of elements of an array, or undefined if the component is no array. */
+function countOf({ array_dimensions: list }: Component, what: string): number | undefined {
+  const dimensions = list as readonly unknown[] | null | undefined;
+  return dimensions?.reduce<number>(
+    (product, one) => product * integerOf(one, `${what}.array_dimensions`),
+    1,
+  );
+}
+
+function registerOf(
+  reg: Component,
+  path: readonly string[],
+  what: string,
+  address: number,
+): DraftRegister {
   checkArray(reg.children, `children of ${what}`);
   const all = (reg.children as readonly Component[]).map((field) => fieldOf(field, what));
   const fields = all.filter((field) => field !== null);
   const highest = Math.max(0, ...fields.map(({ msb }) => msb));
   const access = accessOf(fields);
-  const dimensions = reg.array_dimensions as readonly unknown[] | null | undefined;
-  const count = dimensions?.reduce<number>(
-    (product, one) => product * integerOf(one, `${what}.array_dimensions`),
-    1,
-  );
+  const count = countOf(reg, what);
   const reset = fields.reduce((bits, { lsb, reset: value }) => bits | (value << BigInt(lsb)), 0n);
   return {
     path,

@@ -3,7 +3,7 @@ import { type Element, textOf } from './xml.js';
 
 const COUNT_MAX = 4096;
 
-/** One element of an SVD array, or a whole array of registers. */
+/** One element of an SVD array, or a whole array of registers or clusters. */
 export interface Instance {
   readonly name: string;
   /** Bytes from the first element; bits for fields. */
@@ -13,17 +13,15 @@ export interface Instance {
 }
 
 /**
- * Expands an element with `dim`. A register with the name `NAME[%s]` stays one array.
- *
- * @param keepsArrays - whether an array can stay one element
+ * Expands an element with `dim`. A register or a cluster with the name `NAME[%s]` stays one array.
  */
-export function expand(element: Element, where: string, keepsArrays: boolean): Instance[] {
+export function expand(element: Element, where: string): Instance[] {
   const name = textOf(element, 'name') ?? '';
   const dim = textOf(element, 'dim');
   if (dim === undefined) return [{ name, offset: 0 }];
   const count = integerOf(dim, `${where}.dim`);
   const stride = integerOf(textOf(element, 'dimIncrement'), `${where}.dimIncrement`);
-  if (keepsArrays && name.endsWith('[%s]')) {
+  if (element.name !== 'field' && name.endsWith('[%s]')) {
     return [{ name: name.slice(0, -'[%s]'.length), offset: 0, count, stride }];
   }
   if (count > COUNT_MAX) {

@@ -1,5 +1,5 @@
 import type { RegisterAccess } from '../definition.js';
-import type { Draft, DraftField, DraftRegister } from './draft.js';
+import type { Draft, DraftEntry, DraftField, DraftRegister } from './draft.js';
 import { bigintOf, integerOf } from './integer.js';
 import { expand, type Instance } from './svd-arrays.js';
 import { childOf, type Element, textOf } from './xml.js';
@@ -25,7 +25,7 @@ export function readSvd(device: Element): Draft {
     throw new TypeError(`the XML file is not CMSIS-SVD: the first element is <${device.name}>`);
   }
   const peripherals = derive(childOf(device, 'peripherals')?.children ?? []);
-  const registers: DraftRegister[] = [];
+  const entries: DraftEntry[] = [];
   const warnings: string[] = [];
   const usual = inherit(device, { bits: 32, access: 'rw', reset: 0n }, 'device');
   const bases: number[] = [];
@@ -35,27 +35,36 @@ export function readSvd(device: Element): Draft {
     bases.push(base);
     // The names of the registers of a single peripheral need no prefix.
     const path = peripherals.length > 1 ? [name] : [];
-    visit(childOf(peripheral, 'registers'), path, base, inherit(peripheral, usual, name));
+    const own = inherit(peripheral, usual, name);
+    entries.push(...entriesOf(childOf(peripheral, 'registers'), path, base, own, path));
   }
-  return { base: Math.min(...bases), registers, warnings };
+  return { base: Math.min(...bases), entries, warnings };
 
-  function visit(
+  /** @param outer - the path in the file, for errors; an array of blocks begins a new `path` */
+  function entriesOf(
     list: Element | undefined,
     path: readonly string[],
     base: number,
     inherited: Inherited,
-  ): void {
-    for (const element of derive(list?.children ?? [])) {
-      if (element.name !== 'register' && element.name !== 'cluster') continue;
-      const where = [...path, nameOf(element)].join('.');
+    outer: readonly string[],
+  ): DraftEntry[] {
+    return derive(list?.children ?? []).flatMap((element): DraftEntry[] => {
+      if (element.name !== 'register' && element.name !== 'cluster') return [];
+      const place = [...outer, nameOf(element)];
+      const where = place.join('.');
       const own = inherit(element, inherited, where);
       const offset = integerOf(textOf(element, 'addressOffset') ?? 0, `${where}.addressOffset`);
-      for (const instance of expand(element, where, element.name === 'register')) {
+      return expand(element, where).flatMap((instance): DraftEntry[] => {
         const at = base + offset + instance.offset;
-        if (element.name === 'cluster') visit(element, [...path, instance.name], at, own);
-        else registers.push(registerOf(element, [...path, instance.name], at, own, instance));
-      }
-    }
+        const named = [...path, instance.name];
+        if (element.name === 'register') return [registerOf(element, named, at, own, instance)];
+        const { count, stride } = instance;
+        if (count === undefined || stride === undefined)
+          return entriesOf(element, named, at, own, place);
+        const entries = entriesOf(element, [], 0, own, place);
+        return [{ path: named, address: at, count, stride, entries }];
+      });
+    });
   }
 
   function registerOf(
@@ -67,7 +76,7 @@ export function readSvd(device: Element): Draft {
   ): DraftRegister {
     const where = path.join('.');
     const fields = derive(childOf(element, 'fields')?.children ?? []).flatMap((field) =>
-      expand(field, where, false).map(({ name, offset }) =>
+      expand(field, where).map(({ name, offset }) =>
         fieldOf(field, `${where}.${name}`, name, offset, effectOf(element, access, where)),
       ),
     );

@@ -57,6 +57,13 @@ const SVD = `<?xml version="1.0" encoding="utf-8"?>
         <cluster><dim>2</dim><dimIncrement>0x10</dimIncrement><dimIndex>A-B</dimIndex><name>CH%s</name><addressOffset>0x80</addressOffset>
           <register><name>LEN</name><size>16</size><addressOffset>2</addressOffset></register>
         </cluster>
+        <cluster><dim>4</dim><dimIncrement>0x20</dimIncrement><name>DMA[%s]</name><addressOffset>0x100</addressOffset>
+          <register><name>LEN</name><addressOffset>4</addressOffset></register>
+          <cluster><name>SG</name><addressOffset>8</addressOffset>
+            <register><dim>2</dim><dimIncrement>4</dimIncrement><name>BASE[%s]</name><addressOffset>0</addressOffset></register>
+          </cluster>
+          <register><name>BAD</name><size>24</size><addressOffset>0x10</addressOffset></register>
+        </cluster>
       </registers>
     </peripheral>
     <peripheral derivedFrom="UART0"><name>UART1</name><baseAddress>0x40001000</baseAddress></peripheral>
@@ -82,12 +89,26 @@ test('CMSIS-SVD: peripherals, clusters, arrays, inherited properties and derived
   t.deepEqual(registers.uart0_buf, { offset: 0x20, width: 4, access: 'wo', count: 4, stride: 8 });
   t.deepEqual(registers.uart0_chb_len, { offset: 0x92, width: 2 });
   t.deepEqual(registers.uart1_chb_len, { offset: 0x1092, width: 2 });
-  t.is(written.find(({ name }) => name === 'uart1_wide')?.reset, 2n ** 64n - 1n);
+  t.like(
+    written.find(({ name }) => name === 'uart1_wide'),
+    { reset: 2n ** 64n - 1n },
+  );
+  t.deepEqual(registers.uart1_dma, {
+    offset: 0x1100,
+    count: 4,
+    stride: 0x20,
+    registers: {
+      len: { offset: 4, width: 4 },
+      sg_base: { offset: 8, width: 4, count: 2 },
+    },
+  });
   t.deepEqual(warnings, [
     "UART0.TG: 'oneToToggle' has no equivalent; the access is 'rw'",
     "UART1.TG: 'oneToToggle' has no equivalent; the access is 'rw'",
     'UART0.ODD is left out: the width of register uart0_odd must be one of 1, 2, 4, 8',
+    'UART0.DMA.BAD is left out: the width of register bad must be one of 1, 2, 4, 8',
     'UART1.ODD is left out: the width of register uart1_odd must be one of 1, 2, 4, 8',
+    'UART1.DMA.BAD is left out: the width of register bad must be one of 1, 2, 4, 8',
   ]);
 });
 
@@ -141,22 +162,32 @@ test('PeakRDL: nested blocks, the access of fields and reset values', (t) => {
     children: [field('address', 0, 47, { sw_access: 'rw' })],
   };
   const dma = { type: 'regfile', inst_name: 'dma', addr_offset: 0x10, children: [status, base] };
+  const port = {
+    ...{ type: 'regfile', inst_name: 'port', addr_offset: 0x40, children: [status] },
+    ...{ array_dimensions: [2, 2], array_stride: 0x10 },
+  };
   const ram = { type: 'mem', inst_name: 'ram', addr_offset: 0x100, children: [] };
-  const root = { type: 'addrmap', inst_name: 'top', addr_offset: 0, children: [dma, ram] };
+  const root = { type: 'addrmap', inst_name: 'top', addr_offset: 0, children: [dma, port, ram] };
   const { registers, warnings } = read(JSON.stringify(root));
-  t.deepEqual(registers, {
-    dma_status: {
-      offset: 0x14,
-      width: 4,
-      reset: 0x301,
-      fields: {
-        done: { bits: 0, access: 'w1c' },
-        issue: { bits: 1, access: 'w1s' },
-        start: { bits: 2, access: 'w1s' },
-        level: { bits: [15, 8], access: 'ro' },
-      },
+  const statusDefinition = {
+    width: 4,
+    reset: 0x301,
+    fields: {
+      done: { bits: 0, access: 'w1c' },
+      issue: { bits: 1, access: 'w1s' },
+      start: { bits: 2, access: 'w1s' },
+      level: { bits: [15, 8], access: 'ro' },
     },
+  };
+  t.deepEqual(registers, {
+    dma_status: { ...statusDefinition, offset: 0x14 },
     dma_base: { offset: 0x18, width: 8, fields: { address: [47, 0] } },
+    port: {
+      offset: 0x40,
+      count: 4,
+      stride: 0x10,
+      registers: { status: { ...statusDefinition, offset: 4 } },
+    },
   });
   t.deepEqual(warnings, ["ram is left out: the type 'mem' has no registers"]);
 });

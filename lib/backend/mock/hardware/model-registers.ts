@@ -1,5 +1,7 @@
-import { checkInstance } from '../../../checks.js';
+import { checkInstance, checkInteger } from '../../../checks.js';
+import { type EntryLayout, isBlock } from '../../../registers/block.js';
 import type {
+  BlockDefinition,
   FieldValues,
   RegisterDefinition,
   RegisterDefinitions,
@@ -8,7 +10,7 @@ import type {
 import { bigintCodec, numberCodec } from '../../../registers/fields.js';
 import type { RegisterLayout } from '../../../registers/layout.js';
 import { layoutsOf, RegisterMap } from '../../../registers/map.js';
-import type { Register } from './model.js';
+import type { Register, RegisterPlace } from './model.js';
 import { bigintRules, numberRules } from './register-rules.js';
 import { createState, type RegisterState } from './register-state.js';
 
@@ -43,16 +45,36 @@ export interface ModelRegisterArray<D extends RegisterDefinition = RegisterDefin
   at(index: number): Pick<ModelRegister<D>, 'value' | 'read' | 'update'>;
 }
 
+/** An array of blocks of registers. */
+export interface ModelBlockArray<T extends RegisterDefinitions = RegisterDefinitions> {
+  readonly length: number;
+  /** @throws RangeError if the array has no such block */
+  at(index: number): ModelAccessors<T>;
+}
+
+/** The state of each register by name, with the registers of blocks. */
+export type ModelAccessors<T extends RegisterDefinitions> = {
+  readonly [K in keyof T]: ModelAccessor<T[K]>;
+};
+
+/** The state of a register, or of the registers of a block. */
+export type ModelAccessor<E extends RegisterDefinition | BlockDefinition> =
+  E extends BlockDefinition
+    ? E extends { readonly count: number }
+      ? ModelBlockArray<E['registers']>
+      : ModelAccessors<E['registers']>
+    : E extends RegisterDefinition
+      ? E extends { readonly count: number }
+        ? ModelRegisterArray<E>
+        : ModelRegister<E>
+      : never;
+
 /** The registers of a device model, made from a definition. Made by {@link modelRegisters}. */
 export interface ModelRegisters<T extends RegisterDefinitions = RegisterDefinitions> {
   /** The registers for `DeviceLogic.registers`. */
   readonly registers: readonly Register[];
   /** The state of each register by name. */
-  readonly regs: {
-    readonly [K in keyof T]: T[K] extends { readonly count: number }
-      ? ModelRegisterArray<T[K]>
-      : ModelRegister<T[K]>;
-  };
+  readonly regs: ModelAccessors<T>;
   /** Sets all registers to their reset values. Calls no listener. */
   readonly reset: () => void;
 }
@@ -85,34 +107,80 @@ export function modelRegisters<T extends RegisterDefinitions>(
   map: RegisterMap<T>,
 ): ModelRegisters<T> {
   checkInstance(map, 'map', RegisterMap);
-  const layouts = layoutsOf(map);
-  const states = layouts.map(stateOf);
-  const regs: Record<string, object> = {};
-  for (const [i, { name }] of layouts.entries()) regs[name] = states[i]?.accessor ?? {};
+  const states: RegisterState[] = [];
+  // The definitions give the types.
+  const regs = accessorsOf(layoutsOf(map), '', 0, states) as ModelRegisters<T>['regs'];
   return {
     registers: states.flatMap(({ registers }) => registers),
-    // The definitions give the types.
-    regs: regs as ModelRegisters<T>['regs'],
+    regs,
     reset() {
       for (const state of states) state.reset();
     },
   };
 }
 
-const makers = new WeakMap<RegisterLayout, () => RegisterState>();
-
-/** Creates the state of a register. All devices of a model use the same rules. */
-function stateOf(layout: RegisterLayout): RegisterState {
-  let make = makers.get(layout);
-  if (make === undefined) makers.set(layout, (make = makerOf(layout)));
-  return make();
+/**
+ * Creates the states of the registers of a map or of a block.
+ *
+ * @param owner - the name of the block with a dot, or nothing for a map
+ * @param base - the offset of the block
+ * @param states - receives the states
+ */
+function accessorsOf(
+  layouts: readonly EntryLayout[],
+  owner: string,
+  base: number,
+  states: RegisterState[],
+): object {
+  const regs: Record<string, object> = {};
+  for (const layout of layouts) {
+    const name = owner + layout.name;
+    if (!isBlock(layout)) {
+      const state = stateOf(layout, { name, offset: base + layout.offset });
+      states.push(state);
+      regs[layout.name] = state.accessor;
+      continue;
+    }
+    const { offset, count, stride, registers } = layout;
+    const create = (name: string, at: number) => accessorsOf(registers, `${name}.`, at, states);
+    regs[layout.name] =
+      count === null
+        ? create(name, base + offset)
+        : arrayOf(
+            name,
+            Array.from({ length: count }, (_, i) =>
+              create(`${name}[${i}]`, base + offset + i * stride),
+            ),
+          );
+  }
+  return regs;
 }
 
-function makerOf(layout: RegisterLayout): () => RegisterState {
+function arrayOf(name: string, blocks: readonly object[]): object {
+  const { length } = blocks;
+  return {
+    length,
+    at(index: number) {
+      checkInteger(index, `the index of block ${name}`, 0, length - 1);
+      return blocks[index];
+    },
+  };
+}
+
+const makers = new WeakMap<RegisterLayout, (place: RegisterPlace) => RegisterState>();
+
+/** Creates the state of a register. All devices of a model use the same rules. */
+function stateOf(layout: RegisterLayout, place: RegisterPlace): RegisterState {
+  let make = makers.get(layout);
+  if (make === undefined) makers.set(layout, (make = makerOf(layout)));
+  return make(place);
+}
+
+function makerOf(layout: RegisterLayout): (place: RegisterPlace) => RegisterState {
   if (layout.width === 8) {
     const [rules, codec] = [bigintRules(layout), bigintCodec(layout)];
-    return () => createState(layout, rules, codec);
+    return (place) => createState(layout, place, rules, codec);
   }
   const [rules, codec] = [numberRules(layout), numberCodec(layout)];
-  return () => createState(layout, rules, codec);
+  return (place) => createState(layout, place, rules, codec);
 }

@@ -1,7 +1,7 @@
 import { checkFunction, checkInteger } from '../../../checks.js';
 import { checkValues, type FieldCodec, type Values } from '../../../registers/fields.js';
 import type { RegisterLayout } from '../../../registers/layout.js';
-import type { Register } from './model.js';
+import type { Register, RegisterPlace } from './model.js';
 import type { Rules } from './register-rules.js';
 
 /** The state of a register, or of an array of registers. */
@@ -16,13 +16,16 @@ export interface RegisterState {
 /**
  * Creates the state of a register. The state consists of functions and not of a class, because
  * objects of a class take longer to create, and a device can have thousands of registers.
+ *
+ * @param place - the name and the offset in the BAR; the offset of a layout is from its block
  */
 export function createState<V extends number | bigint>(
   layout: RegisterLayout,
+  { name, offset }: RegisterPlace,
   rules: Rules<V>,
   codec: FieldCodec<V>,
 ): RegisterState {
-  const { name, offset, width, count, stride } = layout;
+  const { width, count, stride } = layout;
   const length = count ?? 1;
   // The layout has checked that the type fits the width.
   const initial = layout.reset as V;

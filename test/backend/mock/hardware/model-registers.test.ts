@@ -159,3 +159,34 @@ test('a model can use the registers', (t) => {
     .registers[0]?.map(({ name }: Pick<Register, 'name'>) => name);
   t.deepEqual(names?.slice(2, 5), ['status', 'bell[0]', 'bell[1]']);
 });
+
+const ahci = defineRegisters('ahci', {
+  port: {
+    offset: 0x100,
+    count: 4,
+    stride: 0x80,
+    registers: {
+      cmd: { offset: 0x18, width: 4, reset: 2, fields: { st: 0, spun: { bits: 1, access: 'ro' } } },
+      inner: { offset: 0x20, registers: { log: { offset: 4, width: 4, count: 2 } } },
+    },
+  },
+});
+
+test('each block of an array has its own registers and listeners', (t) => {
+  const { registers, regs, reset } = modelRegisters(ahci);
+  const table = new RegisterTable({ index: 0, size: 4096 }, registers, []);
+  const written: number[] = [];
+  regs.port.at(2).cmd.onWrite((value) => written.push(value));
+  table.write(0x218, 4, 1);
+  table.write(0x298, 4, 4);
+  t.deepEqual(written, [3]);
+  t.deepEqual(regs.port.at(2).cmd.read(), { st: 1, spun: 1 });
+  t.is(regs.port.at(3).cmd.value, 2);
+  table.write(0x2a8, 4, 9);
+  t.is(regs.port.at(3).inner.log.at(1).value, 9);
+  t.is(regs.port.at(2).inner.log.at(1).value, 0);
+  t.true(registers.some(({ name, offset }) => name === 'port[3].cmd' && offset === 0x298));
+  reset();
+  t.is(table.read(0x298, 4), 2);
+  t.throws(() => regs.port.at(4), { instanceOf: RangeError, message: /block port .* not 4/ });
+});
