@@ -59,6 +59,8 @@ const CASES: readonly (readonly [line: string, ...words: string[]])[] = [
   ['vfio snapshot mock:edu CHANGEL', 'CHANGELOG.md'],
   ['vfio bind --owner roo', 'root'],
   ['vfio --vers', '--version'],
+  ['vfio he', 'help'],
+  ['vfio help tra', 'trace'],
 ];
 
 test('the completion script completes every example line in bash', async (t) => {
@@ -78,7 +80,7 @@ test('the completion script completes every example line in bash', async (t) => 
     'vfio peek --width ',
     'vfio peek --width=',
   ]);
-  t.is(first, Object.keys(COMMANDS).join(' '));
+  t.is(first, [...Object.keys(COMMANDS), 'help'].join(' '));
   t.is(second, [...mockDevices, 'vfio-user:', ...functions].join(' '));
   t.deepEqual([values, same], ['1 2 4 8', '1 2 4 8']);
 });
@@ -139,7 +141,7 @@ test('each completion script contains every option and every operand of every co
   const { commands } = await describeAll();
   t.deepEqual(
     commands.map(({ name }) => name),
-    Object.keys(COMMANDS),
+    [...Object.keys(COMMANDS), 'help'],
   );
   for (const shell of ['bash', 'zsh', 'fish']) {
     const { stdout } = await vfio(['completion', shell]);

@@ -39,13 +39,25 @@ const HELP: NamedOption = {
   multiple: false,
 };
 
+/** `vfio help <command>` has no module of its own. */
+const HELP_COMMAND: NamedCommand = {
+  name: 'help',
+  summary: 'show the arguments, options and examples of a command',
+  operands: [{ name: 'command', repeated: false, words: Object.keys(COMMANDS) }],
+  options: [],
+  program: false,
+};
+
 export async function describeAll(): Promise<Tree> {
   const entries = Object.entries(COMMANDS);
   const commands = await Promise.all(
     entries.map(async ([name, summary]) => describe(name, summary, await loadCommand(name))),
   );
   const mockDevices = await listMockDevices();
-  return { commands, mockDevices: mockDevices.map(({ name }) => name) };
+  return {
+    commands: [...commands, HELP_COMMAND],
+    mockDevices: mockDevices.map(({ name }) => name),
+  };
 }
 
 function describe(name: string, summary: string, command: Command): NamedCommand {
