@@ -3,6 +3,7 @@ import { checkInteger, checkU64 } from '../checks.js';
 import { type MakeObject, refuseNumber, viewClass } from './base.js';
 import type { StructArray } from './definition.js';
 import type { NestedMember, NumberMember } from './layout.js';
+import { getBigUint48, getUint24, refuseUint48, setBigUint48, setUint24 } from './odd-widths.js';
 
 /* eslint-disable @typescript-eslint/unbound-method -- `call` gives the methods their `this`. */
 const { getUint16, getUint32, getBigUint64 } = DataView.prototype;
@@ -67,7 +68,7 @@ export class StructList implements StructArray<object> {
  */
 function elementMethods(
   { name, count, isLittleEndian }: NumberMember,
-  bits: 16 | 32 | 64,
+  bits: Exclude<NumberMember['bits'], 8>,
 ): PropertyDescriptorMap {
   const last = (count ?? 1) - 1;
   const isIndex = (index: unknown) =>
@@ -94,6 +95,23 @@ function elementMethods(
           },
         },
       };
+    case 24:
+      return {
+        at: {
+          value(this: DataView, index: number) {
+            if (!isIndex(index)) refuse(index);
+            return getUint24.call(this, 3 * index, isLittleEndian);
+          },
+        },
+        set: {
+          value(this: DataView, index: number, value: unknown) {
+            if (!isIndex(index)) refuse(index);
+            if (typeof value !== 'number' || (value & 0xff_ffff) !== value)
+              refuseNumber(name, value, 24);
+            setUint24.call(this, 3 * index, value, isLittleEndian);
+          },
+        },
+      };
     case 32:
       return {
         at: {
@@ -107,6 +125,23 @@ function elementMethods(
             if (!isIndex(index)) refuse(index);
             if (typeof value !== 'number' || value >>> 0 !== value) refuseNumber(name, value, 32);
             setUint32.call(this, 4 * index, value, isLittleEndian);
+          },
+        },
+      };
+    case 48:
+      return {
+        at: {
+          value(this: DataView, index: number) {
+            if (!isIndex(index)) refuse(index);
+            return getBigUint48.call(this, 6 * index, isLittleEndian);
+          },
+        },
+        set: {
+          value(this: DataView, index: number, value: unknown) {
+            if (!isIndex(index)) refuse(index);
+            if (typeof value !== 'bigint' || BigInt.asUintN(48, value) !== value)
+              refuseUint48(name, value);
+            setBigUint48.call(this, 6 * index, value, isLittleEndian);
           },
         },
       };

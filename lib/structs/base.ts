@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { checkInteger, checkU64 } from '../checks.js';
 import type { NumberLayout } from './layout.js';
+import { getBigUint48, getUint24, refuseUint48, setBigUint48, setUint24 } from './odd-widths.js';
 
 /* eslint-disable @typescript-eslint/unbound-method -- `call` gives the methods their `this`. */
 const { getUint8, getUint16, getUint32, getBigUint64 } = DataView.prototype;
@@ -47,6 +48,17 @@ export function numberProperty(layout: NumberLayout): NumberProperty {
           setUint16.call(this, offset, value, isLittleEndian);
         },
       };
+    case 24:
+      return {
+        get() {
+          return getUint24.call(this, offset, isLittleEndian);
+        },
+        set(value) {
+          if (typeof value !== 'number' || (value & 0xff_ffff) !== value)
+            refuseNumber(name, value, 24);
+          setUint24.call(this, offset, value, isLittleEndian);
+        },
+      };
     case 32:
       return {
         get() {
@@ -55,6 +67,17 @@ export function numberProperty(layout: NumberLayout): NumberProperty {
         set(value) {
           if (typeof value !== 'number' || value >>> 0 !== value) refuseNumber(name, value, 32);
           setUint32.call(this, offset, value, isLittleEndian);
+        },
+      };
+    case 48:
+      return {
+        get() {
+          return getBigUint48.call(this, offset, isLittleEndian);
+        },
+        set(value) {
+          if (typeof value !== 'bigint' || BigInt.asUintN(48, value) !== value)
+            refuseUint48(name, value);
+          setBigUint48.call(this, offset, value, isLittleEndian);
         },
       };
     case 64:
@@ -132,7 +155,7 @@ function copyOf(member: unknown): unknown {
 export function refuseNumber(
   name: string,
   value: unknown,
-  bits: 8 | 16 | 32,
+  bits: 8 | 16 | 24 | 32,
 ): asserts value is number {
   checkInteger(value, `member ${name}`, 0, 2 ** bits - 1);
 }

@@ -2,7 +2,8 @@ import type { FieldBits, FieldValue } from '../registers/definition.js';
 import type { Struct } from './struct.js';
 
 /** An unsigned number of 8 to 64 bits. The types with `be` are big endian, the others little endian. */
-export type StructType = 'u8' | 'u16' | 'u32' | 'u64' | 'u16be' | 'u32be' | 'u64be';
+export type StructType =
+  'u8' | 'u16' | 'u24' | 'u32' | 'u48' | 'u64' | 'u16be' | 'u24be' | 'u32be' | 'u48be' | 'u64be';
 
 /** A structure that {@link defineStruct} has made, with any members. */
 export type AnyStruct = Pick<Struct, 'name' | 'size'>;
@@ -32,8 +33,8 @@ export type StructMember =
 /** The members of a structure by name, in the order of their offsets. */
 export type StructMembers = Readonly<Record<string, StructMember>>;
 
-/** The type of a number: a bigint if the number has 64 bits. */
-type NumberOf<T extends StructType> = T extends 'u64' | 'u64be' ? bigint : number;
+/** The type of a number: a bigint if the number has more than 32 bits. */
+type NumberOf<T extends StructType> = T extends 'u48' | 'u48be' | 'u64' | 'u64be' ? bigint : number;
 
 /** An array of numbers, or of structures, in a structure. */
 export interface StructArray<V = number | bigint> {

@@ -13,7 +13,7 @@ import type { NumberMember } from './layout.js';
 export function fieldsClass(member: NumberMember): ViewClass {
   const { name: owner, bits, fields } = member;
   const number = numberProperty({ ...member, offset: 0 });
-  const fieldOf = bits === 64 ? bigintField : numberField;
+  const fieldOf = bits > 32 ? bigintField : numberField;
   const members = new Map<string, Member>(
     [...(fields ?? [])].map(([name, field]) => [name, fieldOf(owner, field, number)]),
   );

@@ -4,7 +4,10 @@ import type { ViewClass } from './base.js';
 import type { StructMember, StructMembers, StructType } from './definition.js';
 import { checkName, type FieldLayout, fieldLayouts } from '../registers/layout.js';
 
-const TYPES = ['u8', 'u16', 'u32', 'u64', 'u16be', 'u32be', 'u64be'] as const;
+const TYPES = [
+  ...(['u8', 'u16', 'u24', 'u32', 'u48', 'u64'] as const),
+  ...(['u16be', 'u24be', 'u32be', 'u48be', 'u64be'] as const),
+] as const;
 const COUNT_MAX = 2 ** 20;
 const SIZE_MAX = 2 ** 32;
 /** Names that a structure has beside its members. */
@@ -16,7 +19,7 @@ export interface NumberLayout {
   readonly name: string;
   /** Bytes from the start of the structure. */
   readonly offset: number;
-  readonly bits: 8 | 16 | 32 | 64;
+  readonly bits: 8 | 16 | 24 | 32 | 48 | 64;
   readonly isLittleEndian: boolean;
 }
 

@@ -71,8 +71,65 @@ test('members can have the names of the methods of DataView', (t) => {
   t.deepEqual([...view.setUint32], [6, 7]);
 });
 
+test('numbers of 24 and 48 bits have both byte orders, fields and arrays', (t) => {
+  const struct = defineStruct('odd', {
+    lba: 'u24',
+    length: 'u24be',
+    address: 'u48',
+    mac: 'u48be',
+    flags: { type: 'u24', fields: { low: [3, 0], high: [23, 20] } },
+    wide: { type: 'u48', fields: { low: 0, high: [47, 8] } },
+    list: { type: 'u24be', count: 2 },
+    addresses: { type: 'u48', count: 2 },
+  });
+  const bytes = new Uint8Array(struct.size);
+  const view = struct.on(bytes);
+  view.write({
+    ...{ lba: 0xf1_0203, length: 0xf1_0203, address: 0xf102_0304_0506n, mac: 0xf102_0304_0506n },
+    flags: { low: 1, high: 15 },
+    wide: { low: 1, high: 0xfe_0304_0506n },
+    list: [1, 0xff_fffe],
+    addresses: [0n, 0xffff_ffff_fffen],
+  });
+  t.is(
+    Buffer.from(bytes).toString('hex'),
+    '0302f1f10203' +
+      '0605040302f1f10203040506' +
+      '0100f001060504' +
+      '03fe000001fffffe' +
+      '000000000000feffffffffff',
+  );
+  const lba: number = view.lba;
+  const address: bigint = view.address;
+  t.deepEqual([lba, address], [0xf1_0203, 0xf102_0304_0506n]);
+  t.deepEqual([...view.list, ...view.addresses], [1, 0xff_fffe, 0n, 0xffff_ffff_fffen]);
+  const wrong: [() => void, typeof TypeError | typeof RangeError][] = [
+    [() => (view.lba = 2 ** 24), RangeError],
+    [() => (view.length = -1), RangeError],
+    [() => (view.address = 2n ** 48n), RangeError],
+    [() => (view.mac = -1n), RangeError],
+    [() => (view.mac = 1 as never), TypeError],
+    [
+      () => {
+        view.list.set(0, 2 ** 24);
+      },
+      RangeError,
+    ],
+    [
+      () => {
+        view.addresses.set(1, 2n ** 48n);
+      },
+      RangeError,
+    ],
+  ];
+  for (const [call, instanceOf] of wrong) t.throws(call, { instanceOf });
+});
+
 test('any numbers are read back as they were written', (t) => {
-  const types = fc.constantFrom('u8', 'u16', 'u32', 'u64', 'u16be', 'u32be', 'u64be' as const);
+  const types = fc.constantFrom(
+    ...(['u8', 'u16', 'u24', 'u32', 'u48', 'u64'] as const),
+    ...(['u16be', 'u24be', 'u32be', 'u48be', 'u64be'] as const),
+  );
   fc.assert(
     fc.property(
       fc.array(types, { minLength: 1, maxLength: 12 }),
@@ -85,7 +142,7 @@ test('any numbers are read back as they were written', (t) => {
         for (const [name, type] of names) {
           const bits = Number(type.replace(/\D/g, ''));
           const value = BigInt.asUintN(bits, numbers.next().value as bigint);
-          written[name] = bits === 64 ? value : Number(value);
+          written[name] = bits > 32 ? value : Number(value);
           view[name] = written[name];
         }
         t.deepEqual((view as unknown as { read(): unknown }).read(), written);
