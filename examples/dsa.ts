@@ -4,7 +4,7 @@
  * this PASID, and can raise only interrupts of this PASID. The example runs only on the mock. A
  * real DSA receives descriptors by special CPU instructions, which JavaScript cannot run.
  *
- *   node dist/examples/dsa.js opens mock:dsa
+ *   npx tsx node_modules/vfio/examples/dsa.ts
  */
 import { setImmediate } from 'node:timers/promises';
 import { openDevice, type DmaBuffer } from 'vfio';

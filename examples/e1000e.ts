@@ -3,10 +3,11 @@
  * ring. Each ring has an MSI-X vector. Section numbers refer to Intel's datasheet. Sends an ARP
  * request for an address and prints the reply. In the lab, with QEMU's user network:
  *
- *   vfio lab --device e1000e,netdev=n0 --qemu-arg=-netdev --qemu-arg=user,id=n0 -- \
- *     sh -c 'node dist/examples/e1000e.js $VFIO_LAB_E1000E'
+ *   npx esbuild node_modules/vfio/examples/e1000e.ts --format=esm --outfile=e1000e.mjs
+ *   npx vfio lab --device e1000e,netdev=n0 --qemu-arg=-netdev --qemu-arg=user,id=n0 -- \
+ *     sh -c 'node e1000e.mjs $VFIO_LAB_E1000E'
  *
- *   node dist/examples/e1000e.js <device> [address] [own address]   default: 10.0.2.2 10.0.2.15
+ *   npx tsx node_modules/vfio/examples/e1000e.ts <device> [address] [own address]   default: 10.0.2.2 10.0.2.15
  */
 import { setTimeout } from 'node:timers/promises';
 import { openDevice, type DmaBuffer, type Vector } from 'vfio';
@@ -93,15 +94,17 @@ async function link(): Promise<string> {
 
 /** A ring of descriptors, with a frame buffer for each descriptor. */
 class Ring {
+  readonly ringRegisters: typeof RECEIVE;
+  readonly descriptors: DmaBuffer;
+  readonly frames: DmaBuffer;
   readonly #view: DataView;
   readonly #words: Uint32Array;
   #next = 0;
 
-  constructor(
-    readonly ringRegisters: typeof RECEIVE,
-    readonly descriptors: DmaBuffer,
-    readonly frames: DmaBuffer,
-  ) {
+  constructor(ringRegisters: typeof RECEIVE, descriptors: DmaBuffer, frames: DmaBuffer) {
+    this.ringRegisters = ringRegisters;
+    this.descriptors = descriptors;
+    this.frames = frames;
     this.#view = new DataView(descriptors.buffer);
     this.#words = new Uint32Array(descriptors.buffer);
     for (let i = 0; i < COUNT; i++) {

@@ -2,7 +2,7 @@
  * Drives QEMU's educational device (docs/specs/edu). The device computes a factorial and copies
  * data by DMA. Each operation ends with an MSI interrupt.
  *
- *   node dist/examples/edu.js [device]     default: mock:edu
+ *   npx tsx node_modules/vfio/examples/edu.ts [device]     default: mock:edu
  */
 import { defineRegisters, openDevice } from 'vfio';
 

@@ -3,7 +3,7 @@
  * vector, and the third queue is polled. Reads the first blocks of namespace 1 and writes no
  * blocks.
  *
- *   node dist/examples/nvme.js [device]     default: mock:nvme
+ *   npx tsx node_modules/vfio/examples/nvme.ts [device]     default: mock:nvme
  */
 import { setImmediate } from 'node:timers/promises';
 import { defineRegisters, defineStruct, openDevice, type DmaBuffer } from 'vfio';
@@ -59,6 +59,13 @@ interface Doorbell {
 
 /** A submission queue and its completion queue: rings in DMA memory and a pair of doorbells. */
 class Queue {
+  readonly id: number;
+  readonly submissions: DmaBuffer;
+  readonly completions: DmaBuffer;
+  /** The doorbell of the submission queue. */
+  readonly tail: Doorbell;
+  /** The doorbell of the completion queue. */
+  readonly head: Doorbell;
   interrupts = 0;
   readonly #completions: Uint32Array;
   readonly #waiting = new Map<number, (status: number) => void>();
@@ -67,14 +74,15 @@ class Queue {
   #phase = 1;
 
   constructor(
-    readonly id: number,
-    readonly submissions: DmaBuffer,
-    readonly completions: DmaBuffer,
-    /** The doorbell of the submission queue. */
-    readonly tail: Doorbell,
-    /** The doorbell of the completion queue. */
-    readonly head: Doorbell,
+    id: number,
+    [submissions, completions]: readonly [DmaBuffer, DmaBuffer],
+    [tail, head]: readonly [Doorbell, Doorbell],
   ) {
+    this.id = id;
+    this.submissions = submissions;
+    this.completions = completions;
+    this.tail = tail;
+    this.head = head;
     this.#completions = new Uint32Array(completions.buffer, 0, DEPTH * 4);
   }
 
@@ -142,7 +150,8 @@ const { doorbell } = defineRegisters('nvme', {
 async function queue(id: number): Promise<Queue> {
   const submissions = await device.dma.allocate(PAGE, { access: 'read' });
   const completions = await device.dma.allocate(PAGE, { access: 'write' });
-  return new Queue(id, submissions, completions, doorbell.at(2 * id), doorbell.at(2 * id + 1));
+  const doorbells = [doorbell.at(2 * id), doorbell.at(2 * id + 1)] as const;
+  return new Queue(id, [submissions, completions], doorbells);
 }
 
 /**

@@ -3,10 +3,12 @@
  * the virtio specification 1.2. Overwrites the first blocks of the disk with a pattern, reads the
  * blocks back and compares. A block has 4096 bytes. On the mock, and in the lab:
  *
- *   node dist/examples/virtio-blk.js mock:virtio-blk 192
- *   vfio lab --device virtio-blk -- sh -c 'node dist/examples/virtio-blk.js $VFIO_LAB_VIRTIO_BLK 192'
+ *   npx tsx node_modules/vfio/examples/virtio-blk.ts mock:virtio-blk 192
  *
- *   node dist/examples/virtio-blk.js <device> <blocks> [requests in flight]     default: 16
+ *   npx esbuild node_modules/vfio/examples/virtio-blk.ts --format=esm --outfile=blk.mjs
+ *   npx vfio lab --device virtio-blk -- sh -c 'node blk.mjs $VFIO_LAB_VIRTIO_BLK 192'
+ *
+ *   npx tsx node_modules/vfio/examples/virtio-blk.ts <device> <blocks> [requests in flight]     default: 16
  */
 import { defineRegisters, defineStruct, openDevice, type DmaBuffer } from 'vfio';
 import type { RegisterWindow } from 'vfio';

@@ -6,6 +6,9 @@
  * and the slots of this guest. The example runs only on the mock. A real DSA receives descriptors by
  * special CPU instructions, which JavaScript cannot run.
  *
+ * The example imports files of this project that the package does not export. In a clone of the
+ * project, after `npm run build`:
+ *
  *   node dist/examples/virtual-dsa.js one.sock two.sock
  */
 import { once } from 'node:events';

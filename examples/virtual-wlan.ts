@@ -5,7 +5,7 @@
  * so the interrupts of the card arrive. No kernel has MSI_NOVIRT yet, which the host needs to read its
  * own messages, so the example runs on the mock.
  *
- *   node dist/examples/virtual-wlan.js wlan.sock
+ *   npx tsx node_modules/vfio/examples/virtual-wlan.ts wlan.sock
  */
 import { once } from 'node:events';
 import {

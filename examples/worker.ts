@@ -2,7 +2,7 @@
  * A driver in a worker thread. The worker sleeps in the kernel until an interrupt arrives. The main
  * thread never waits for the device. Both threads share the DMA memory.
  *
- *   node dist/examples/worker.js [device]     default: mock:edu
+ *   npx tsx node_modules/vfio/examples/worker.ts [device]     default: mock:edu
  */
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';

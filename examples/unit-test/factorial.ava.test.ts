@@ -1,8 +1,8 @@
 /**
  * Unit test of a driver with ava. A mock device needs no native addon, so the test runs on any
- * machine.
+ * machine. In a copy of the folder that tsc has compiled:
  *
- *   npx ava dist/examples/unit-test/factorial.ava.test.js
+ *   npx ava factorial.ava.test.js
  */
 import test from 'ava';
 import { openDevice } from 'vfio/mock';

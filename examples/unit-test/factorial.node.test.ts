@@ -1,7 +1,7 @@
 /**
  * Unit test of a driver with Node's test runner.
  *
- *   node --test dist/examples/unit-test/factorial.node.test.js
+ *   npx tsx --test node_modules/vfio/examples/unit-test/factorial.node.test.ts
  */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';

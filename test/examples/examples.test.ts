@@ -31,6 +31,10 @@ test('the dsa example prints the work of each PASID', async (t) => {
   ]);
 });
 
+test('the pool example sends its messages from one page', async (t) => {
+  t.is(await example('pool'), '100 messages arrived in order\n1 page of DMA memory\n');
+});
+
 test('the worker example prints the results of its worker', async (t) => {
   t.is(
     await example('worker'),
@@ -55,6 +59,14 @@ test('the unit test example passes with ava', async (t) => {
     file,
   );
   t.regex(output, /# pass 5\n# fail 0\n/);
+});
+
+test('Node.js can strip the types of each example', (t) => {
+  const folder = new URL('../../../examples/', import.meta.url);
+  for (const name of readdirSync(folder).filter((one) => one.endsWith('.ts'))) {
+    const text = readFileSync(new URL(name, folder), 'utf8');
+    t.notRegex(text, /^\s*(enum|namespace) |^\s*(readonly|private|public) [^;]*,$/m, name);
+  }
 });
 
 test('each example program has from 60 to 250 lines', (t) => {
