@@ -10,7 +10,7 @@ const { View } = (await import(VIEW)) as {
   View: new (box: object, total: number, onChange: () => void) => View;
 };
 
-for (const width of [190, 500, 1600]) {
+for (const width of [190, 330, 500, 1600]) {
   test(`the texts of the axis differ at every zoom, and do not overlap: ${width} pixels`, (t) => {
     const box = { scrollTop: 0, querySelector: () => ({ clientWidth: width }) };
     const hour = 3.6e12;
@@ -22,6 +22,7 @@ for (const width of [190, 500, 1600]) {
         const ticks = view.ticks(measure);
         const texts = ticks.map(({ text }) => text);
         t.is(new Set(texts).size, texts.length, texts.join(', '));
+        if (width >= 330 && from === 0) t.true(ticks.length >= 3, texts.join(', '));
         const [first, second] = ticks;
         if (first === undefined || second === undefined) continue;
         const distance = ((second.time - first.time) / Math.max(span, 100)) * (width - 8);
