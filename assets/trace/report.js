@@ -76,6 +76,8 @@ export function showProblems(rows, onClick) {
 /** Shows the figures of the vectors. */
 export function showVectors(summary) {
   const µs = (ns) => (ns === undefined ? '–' : (ns / 1000).toFixed(1));
+  // Without vectors, the headings of the table would be its only contents.
+  element('vectors').closest('section').hidden = summary.length === 0;
   for (const one of summary) {
     const line = element('vectors').tBodies[0].insertRow();
     const cells = [one.device, `${one.irq} ${one.vector}`, one.interrupts, one.deliveries];

@@ -1,6 +1,7 @@
 import {
   type DmaBuffer,
   type PciDevice,
+  poll,
   type RegisterWindow,
   type Vector,
   VfioError,
@@ -176,7 +177,17 @@ export class NvmeController {
     this.#registers.asq.value = submission.iova;
     this.#registers.acq.value = completion.iova;
     this.#registers.cc.write({ en: 1, ...nvme.ENTRY_SIZES });
-    await this.#registers.csts.until({ rdy: 1 }, this.#wait);
+    await poll(() => this.#isReady(), { ...this.#wait, device: this.#device });
+  }
+
+  /** @throws VfioError EIO if the controller reports a fatal error, which only a reset ends */
+  #isReady(): boolean {
+    const { rdy, cfs } = this.#registers.csts.read();
+    if (cfs === 1) {
+      const message = 'the controller reports a fatal error (CSTS.CFS) and does not become ready';
+      throw new VfioError({ code: 'EIO', message, path: this.#device.name });
+    }
+    return rdy === 1;
   }
 
   #createQueue(id: number, depth: number, polled: boolean): IoQueue {
