@@ -9,46 +9,47 @@
  *
  *   npx tsx node_modules/vfio/examples/e1000e.ts <device> [address] [own address]   default: 10.0.2.2 10.0.2.15
  */
-import { setTimeout } from 'node:timers/promises';
-import { openDevice, type DmaBuffer, type Vector } from 'vfio';
+import { defineRegisters, defineStruct, openDevice, type DmaBuffer, type Vector } from 'vfio';
 
+/** Causes of interrupts: receive queue 0 and transmit queue 0. */
+const causes = { rxq0: 20, txq0: 22 } as const;
+const ring = {
+  base: { offset: 0x00, width: 8, split: true },
+  length: { offset: 0x08, width: 4 },
+  head: { offset: 0x10, width: 4 },
+  tail: { offset: 0x18, width: 4 },
+} as const;
 // 10.2: registers.
-const CTRL = 0x0000;
-const CTRL_ASDE_SLU = (1 << 5) | (1 << 6);
-const CTRL_RST = 1 << 26;
-const STATUS = 0x0008;
-const STATUS_FULL_DUPLEX = 1 << 0;
-const STATUS_LINK_UP = 1 << 1;
-const ICR = 0x00c0;
-const IMS = 0x00d0;
-const IMC = 0x00d8;
-const IVAR = 0x00e4;
-const RCTL = 0x0100;
-const TCTL = 0x0400;
-const RECEIVE = { base: 0x2800, length: 0x2808, head: 0x2810, tail: 0x2818 };
-const TRANSMIT = { base: 0x3800, length: 0x3808, head: 0x3810, tail: 0x3818 };
-const MTA = 0x5200;
-const RAL0 = 0x5400;
-const RAH0 = 0x5404;
-const RXQ0 = 1 << 20;
-const TXQ0 = 1 << 22;
-/** Bits of receive control: enable, accept broadcasts, strip checksums. Buffers have 2048 bytes. */
-const RCTL_ON = (1 << 1) | (1 << 15) | (1 << 26);
-/**
- * Bits of transmit control: enable, pad short packets. Collision threshold and collision distance
- * have the values of section 10.2.7.
- */
-const TCTL_ON = (1 << 1) | (1 << 3) | (0x0f << 4) | (0x3f << 12);
-/**
- * Value of IVAR (10.2.4.9): receive queue 0 raises vector 0, and transmit queue 0 raises vector 1.
- * Each field has 4 bits, and the highest bit of a field is the valid bit.
- */
-const VECTORS = 0 | 8 | ((1 | 8) << 8);
+const e1000e = defineRegisters('e1000e', {
+  ctrl: { offset: 0x0000, width: 4, fields: { asde: 5, slu: 6, rst: 26 } },
+  status: { offset: 0x0008, width: 4, access: 'ro', fields: { fd: 0, lu: 1, speed: [7, 6] } },
+  icr: { offset: 0x00c0, width: 4, access: 'w1c', fields: causes },
+  ims: { offset: 0x00d0, width: 4, access: 'w1s', fields: causes },
+  imc: { offset: 0x00d8, width: 4, access: 'wo' },
+  ivar: { offset: 0x00e4, width: 4, fields: { rxq0: [3, 0], txq0: [11, 8] } },
+  rctl: { offset: 0x0100, width: 4, fields: { en: 1, bam: 15, secrc: 26 } },
+  tctl: { offset: 0x0400, width: 4, fields: { en: 1, psp: 3, ct: [11, 4], cold: [21, 12] } },
+  receive: { offset: 0x2800, registers: ring },
+  transmit: { offset: 0x3800, registers: ring },
+  mta: { offset: 0x5200, width: 4, count: 128 },
+  ral0: { offset: 0x5400, width: 4 },
+  rah0: { offset: 0x5404, width: 4, fields: { address: [15, 0] } },
+});
+type RingRegisters = ReturnType<typeof e1000e.on>['receive'];
+/** Value of a field of IVAR (10.2.4.9): the vector, with the valid bit. */
+const VALID = 8;
 
-/** Size of a legacy descriptor in bytes (sections 7.1.4 and 7.2.10). */
-const DESCRIPTOR = 16;
+/** A legacy descriptor (7.1.4, 7.2.10). Received frames have a checksum instead of the command. */
+const descriptor = defineStruct('descriptor', {
+  address: 'u64',
+  length: 'u16',
+  offset: 'u8',
+  command: 'u8',
+  status: 'u32',
+});
 const COUNT = 16;
 const FRAME = 2048;
+const STATUS = descriptor.offsetOf('status');
 const DONE = 1;
 /** Command bits of a transmit descriptor: end of packet, append checksum, report status. */
 const SEND = 0x0b;
@@ -62,70 +63,57 @@ const [name, asked = '10.0.2.2', own = '10.0.2.15'] = process.argv.slice(2);
 if (name === undefined) throw new Error('usage: e1000e.js <device> [address] [own address]');
 const device = await openDevice(name);
 device.config.update('command', { memory: 1, bus_master: 1 });
-const registers = device.bar(0).map();
-
-async function until(what: string, isReached: () => boolean): Promise<void> {
-  const end = performance.now() + TIMEOUT_MS;
-  while (!isReached()) {
-    if (performance.now() > end) throw new Error(`no ${what} within ${TIMEOUT_MS} ms`);
-    await setTimeout(1);
-  }
-}
+const registers = e1000e.on(device.bar(0).map());
 
 /** Resets the device as section 4.6 describes. */
 async function reset(): Promise<void> {
-  registers.write32(IMC, 0xffff_ffff);
-  registers.write32(RCTL, 0);
-  registers.write32(TCTL, 0);
-  registers.write32(CTRL, registers.read32(CTRL) | CTRL_RST);
-  await until('end of the reset', () => (registers.read32(CTRL) & CTRL_RST) === 0);
-  registers.write32(IMC, 0xffff_ffff);
-  registers.read32(ICR);
-  for (let i = 0; i < 128; i++) registers.write32(MTA + 4 * i, 0);
+  registers.imc.value = 0xffff_ffff;
+  registers.rctl.value = 0;
+  registers.tctl.value = 0;
+  registers.ctrl.update({ rst: 1 });
+  await registers.ctrl.until({ rst: 0 }, { timeout: TIMEOUT_MS });
+  registers.imc.value = 0xffff_ffff;
+  registers.icr.read();
+  for (let i = 0; i < registers.mta.length; i++) registers.mta.at(i).value = 0;
 }
 
 async function link(): Promise<string> {
-  registers.write32(CTRL, registers.read32(CTRL) | CTRL_ASDE_SLU);
-  await until('link', () => (registers.read32(STATUS) & STATUS_LINK_UP) !== 0);
-  const status = registers.read32(STATUS);
-  const speed = [10, 100, 1000, 1000][(status >>> 6) & 3] ?? 0;
-  return `${speed} Mb/s, ${(status & STATUS_FULL_DUPLEX) === 0 ? 'half' : 'full'} duplex`;
+  registers.ctrl.update({ asde: 1, slu: 1 });
+  const { speed, fd } = await registers.status.until({ lu: 1 }, { timeout: TIMEOUT_MS });
+  return `${[10, 100, 1000, 1000][speed] ?? 0} Mb/s, ${fd === 0 ? 'half' : 'full'} duplex`;
 }
 
 /** A ring of descriptors, with a frame buffer for each descriptor. */
 class Ring {
-  readonly ringRegisters: typeof RECEIVE;
+  readonly #registers: RingRegisters;
   readonly descriptors: DmaBuffer;
   readonly frames: DmaBuffer;
-  readonly #view: DataView;
+  readonly #entries: ReturnType<typeof descriptor.on>[];
   readonly #words: Uint32Array;
   #next = 0;
 
-  constructor(ringRegisters: typeof RECEIVE, descriptors: DmaBuffer, frames: DmaBuffer) {
-    this.ringRegisters = ringRegisters;
+  constructor(own: RingRegisters, descriptors: DmaBuffer, frames: DmaBuffer) {
+    this.#registers = own;
     this.descriptors = descriptors;
     this.frames = frames;
-    this.#view = new DataView(descriptors.buffer);
     this.#words = new Uint32Array(descriptors.buffer);
-    for (let i = 0; i < COUNT; i++) {
-      this.#view.setBigUint64(i * DESCRIPTOR, frames.iova + BigInt(i * FRAME), true);
-    }
-    registers.write32(ringRegisters.base, Number(descriptors.iova & 0xffff_ffffn));
-    registers.write32(ringRegisters.base + 4, Number(descriptors.iova >> 32n));
-    registers.write32(ringRegisters.length, COUNT * DESCRIPTOR);
-    registers.write32(ringRegisters.head, 0);
-    registers.write32(ringRegisters.tail, 0);
+    this.#entries = Array.from({ length: COUNT }, (_, i) =>
+      descriptor.on(descriptors, i * descriptor.size),
+    );
+    this.#entries.forEach((entry, i) => {
+      entry.write({ address: frames.iovaOf(i * FRAME) });
+    });
+    own.base.value = descriptors.iova;
+    own.length.value = COUNT * descriptor.size;
+    own.head.value = 0;
+    own.tail.value = 0;
   }
 
-  static async create(ringRegisters: typeof RECEIVE, access: 'read' | 'write'): Promise<Ring> {
+  static async create(own: RingRegisters, access: 'read' | 'write'): Promise<Ring> {
     // The device reads and writes descriptors. The device only reads transmit frames and only
     // writes receive frames.
     const descriptors = await device.dma.allocate(4096);
-    return new Ring(
-      ringRegisters,
-      descriptors,
-      await device.dma.allocate(COUNT * FRAME, { access }),
-    );
+    return new Ring(own, descriptors, await device.dma.allocate(COUNT * FRAME, { access }));
   }
 
   /**
@@ -133,37 +121,40 @@ class Ring {
    * which means that the ring is empty.
    */
   fill(): void {
-    registers.write32(this.ringRegisters.tail, COUNT - 1);
+    this.#registers.tail.value = COUNT - 1;
+  }
+
+  get #entry(): ReturnType<typeof descriptor.on> {
+    const entry = this.#entries[this.#next];
+    if (entry === undefined) throw new Error(`no descriptor ${this.#next}`);
+    return entry;
   }
 
   /** Sends a frame. @returns a function that returns whether the frame was sent */
   send(frame: Uint8Array): () => boolean {
-    const at = this.#next * DESCRIPTOR;
-    this.frames.bytes.set(frame, this.#next * FRAME);
-    this.#view.setUint32(at + 8, frame.length | (SEND << 24), true);
-    this.#view.setUint32(at + 12, 0, true);
-    this.#next = (this.#next + 1) % COUNT;
-    registers.write32(this.ringRegisters.tail, this.#next);
-    return () => this.#isDone(at);
+    const sent = this.#next;
+    this.frames.bytes.set(frame, sent * FRAME);
+    Object.assign(this.#entry, { length: frame.length, offset: 0, command: SEND, status: 0 });
+    this.#next = (sent + 1) % COUNT;
+    this.#registers.tail.value = this.#next;
+    return () => this.#isDone(sent);
   }
 
   /**
    * Whether the device has finished a descriptor. After the Atomics.load, plain reads see everything
    * that the device wrote before it set the bit.
    */
-  #isDone(at: number): boolean {
-    return (Atomics.load(this.#words, at / 4 + 3) & DONE) !== 0;
+  #isDone(index: number): boolean {
+    return (Atomics.load(this.#words, (index * descriptor.size + STATUS) / 4) & DONE) !== 0;
   }
 
   /** Yields the received frames, and returns their descriptors to the device. */
   *received(): Generator<Uint8Array> {
-    for (;;) {
-      const at = this.#next * DESCRIPTOR;
-      if (!this.#isDone(at)) return;
+    while (this.#isDone(this.#next)) {
       const start = this.#next * FRAME;
-      yield this.frames.bytes.slice(start, start + this.#view.getUint16(at + 8, true));
-      this.#view.setUint32(at + 12, 0, true);
-      registers.write32(this.ringRegisters.tail, this.#next);
+      yield this.frames.bytes.slice(start, start + this.#entry.length);
+      this.#entry.status = 0;
+      this.#registers.tail.value = this.#next;
       this.#next = (this.#next + 1) % COUNT;
     }
   }
@@ -173,10 +164,10 @@ class Ring {
  * Waits for an interrupt, then unmasks the interrupt cause. The device masks the interrupt cause
  * when the device raises the interrupt.
  */
-async function interrupted(vector: Vector, cause: number): Promise<void> {
+async function interrupted(vector: Vector, cause: keyof typeof causes): Promise<void> {
   await vector.next({ timeout: TIMEOUT_MS });
-  registers.write32(ICR, cause);
-  registers.write32(IMS, cause);
+  registers.icr.write({ [cause]: 1 });
+  registers.ims.write({ [cause]: 1 });
 }
 
 const ip = (text: string) => text.split('.').map(Number);
@@ -205,25 +196,27 @@ const [receiving, sending] = [0, 1].map((index) => device.interrupts.msix.reques
   Vector,
   Vector,
 ];
-registers.write32(IVAR, VECTORS);
-const receiver = await Ring.create(RECEIVE, 'write');
-const sender = await Ring.create(TRANSMIT, 'read');
-registers.write32(IMS, RXQ0 | TXQ0);
-registers.write32(RCTL, RCTL_ON);
-registers.write32(TCTL, TCTL_ON);
+registers.ivar.write({ rxq0: 0 | VALID, txq0: 1 | VALID });
+const receiver = await Ring.create(registers.receive, 'write');
+const sender = await Ring.create(registers.transmit, 'read');
+registers.ims.write({ rxq0: 1, txq0: 1 });
+// Broadcasts are accepted, and checksums stripped. Buffers have 2048 bytes.
+registers.rctl.write({ en: 1, bam: 1, secrc: 1 });
+// Short packets are padded. The collision threshold and distance are those of section 10.2.7.
+registers.tctl.write({ en: 1, psp: 1, ct: 0x0f, cold: 0x3f });
 receiver.fill();
 console.log(`link: ${await link()}`);
 
 const mac = new Uint8Array(6);
-new DataView(mac.buffer).setUint32(0, registers.read32(RAL0), true);
-new DataView(mac.buffer).setUint16(4, registers.read32(RAH0) & 0xffff, true);
+new DataView(mac.buffer).setUint32(0, registers.ral0.value, true);
+new DataView(mac.buffer).setUint16(4, registers.rah0.read().address, true);
 const sent = sender.send(request(mac));
-while (!sent()) await interrupted(sending, TXQ0);
+while (!sent()) await interrupted(sending, 'txq0');
 console.log(`${macText(mac)} (${own}) sent an ARP request for ${asked}: vector 1 fired`);
 
 let found: string | undefined;
 while (found === undefined) {
-  await interrupted(receiving, RXQ0);
+  await interrupted(receiving, 'rxq0');
   for (const frame of receiver.received()) found ??= answer(frame);
 }
 console.log(`${asked} answered from ${found}: vector 0 fired`);

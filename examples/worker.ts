@@ -6,18 +6,18 @@
  */
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { openDevice } from 'vfio';
+import { defineRegisters, openDevice } from 'vfio';
 
-const FACTORIAL = 0x08;
-const STATUS = 0x20;
-const STATUS_RAISE = 0x80;
-const INTERRUPT_STATUS = 0x24;
-const ACKNOWLEDGE = 0x64;
-const DMA_SOURCE = 0x80;
-const DMA_DESTINATION = 0x88;
-const DMA_COUNT = 0x90;
-const DMA_COMMAND = 0x98;
-const DMA_START_AND_RAISE = 5n;
+const edu = defineRegisters('edu', {
+  factorial: { offset: 0x08, width: 4 },
+  status: { offset: 0x20, width: 4, fields: { raise: 7 } },
+  interrupts: { offset: 0x24, width: 4, access: 'ro' },
+  acknowledge: { offset: 0x64, width: 4, access: 'wo' },
+  source: { offset: 0x80, width: 8 },
+  destination: { offset: 0x88, width: 8 },
+  count: { offset: 0x90, width: 8 },
+  command: { offset: 0x98, width: 8, fields: { start: 0, raise: 2 } },
+});
 const INNER = 0x40000n;
 const PAGE = 4096;
 
@@ -30,9 +30,10 @@ interface Job {
 async function drive({ device: name, numbers, shared }: Job): Promise<void> {
   using device = await openDevice(name);
   device.config.update('command', { memory: 1, bus_master: 1 });
-  using registers = device.bar(0).map();
+  using window = device.bar(0).map();
+  const registers = edu.on(window);
   device.interrupts.msi.request(0).on('interrupt', () => {
-    registers.write32(ACKNOWLEDGE, registers.read32(INTERRUPT_STATUS));
+    registers.acknowledge.value = registers.interrupts.value;
   });
   // While the poller is open, the event loop of this thread delivers no interrupt.
   using poller = device.interrupts.poll();
@@ -42,18 +43,18 @@ async function drive({ device: name, numbers, shared }: Job): Promise<void> {
 
   const results: number[] = [];
   for (const n of numbers) {
-    registers.write32(STATUS, STATUS_RAISE);
-    registers.write32(FACTORIAL, n);
+    registers.status.write({ raise: 1 });
+    registers.factorial.value = n;
     wait();
-    results.push(registers.read32(FACTORIAL));
+    results.push(registers.factorial.value);
   }
 
   // The device reads the bytes that the main thread wrote.
   using buffer = await device.dma.map(shared, { access: 'read' });
-  registers.write64(DMA_SOURCE, buffer.iova);
-  registers.write64(DMA_DESTINATION, INNER);
-  registers.write64(DMA_COUNT, 64n);
-  registers.write64(DMA_COMMAND, DMA_START_AND_RAISE);
+  registers.source.value = buffer.iova;
+  registers.destination.value = INNER;
+  registers.count.value = 64n;
+  registers.command.write({ start: 1, raise: 1 });
   wait();
   parentPort?.postMessage(results);
 }
