@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { root, temporaryFolder } from '../native/helpers.js';
+import { endOf, runUntil } from './run-until.js';
 import { finish, startVfio, vfio, VFIO } from './vfio.js';
 
 const FILE = join(root, 'examples/nvme.registers.json');
@@ -31,6 +32,17 @@ test('the log and the page show the names that the program has defined', async (
   t.regex(stderr, / bar0\+0x8 r32 -> 0x/);
   t.is((await vfio(['trace', '-o', output, ...program])).code, 0);
   t.regex(readFileSync(`${output}.html`, 'utf8'), /"text":"bar0\.cc\.en \\u003c- 1"/);
+});
+
+test('the explanation of a hang shows the names of registers', async (t) => {
+  const program = ['--registers', FILE, '--', process.execPath, HANGS, 'poll in vain'];
+  const { output } = await runUntil(
+    [VFIO, 'trace', '--log', ...program],
+    'stderr',
+    / -> 0x0 .*times/,
+    'SIGTERM',
+  );
+  t.regex(endOf(output).join('\n'), /bar0\.csts was polled in vain: .* always 0x0 \(rdy=0, /);
 });
 
 test('the names of a register file take precedence over the names of the program', async (t) => {

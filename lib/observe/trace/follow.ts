@@ -65,7 +65,7 @@ export async function followTrace(source: TraceSource, write: WriteText): Promis
       if (isLast) {
         const ending = source.ending?.() ?? recording.ending(isRunning ? now() : null);
         const usesDevice = recording.devices.length > 0;
-        const findings = usesDevice ? recording.findings(ending) : [NO_DEVICE];
+        const findings = usesDevice ? recording.findings(ending, source.names?.name) : [NO_DEVICE];
         await write(describeEnd(ending, findings));
         return;
       }

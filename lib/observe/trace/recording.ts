@@ -1,3 +1,4 @@
+import type { NameAccess } from './access.js';
 import { exited, killed, running, type Ending } from './ending.js';
 import { Explanation } from './explain/explanation.js';
 import type { Finding } from './explain/finding.js';
@@ -70,10 +71,10 @@ export class Recording {
     return exitCode === null ? killed(start, last) : exited(exitCode, last);
   }
 
-  /** Explains the end of the program. */
-  findings(ending: Ending): Finding[] {
+  /** Explains the end of the program. @param name - names the registers */
+  findings(ending: Ending, name?: NameAccess): Finding[] {
     return [...this.#threads.values()].flatMap(({ explanation }) =>
-      explanation.findings(ending, ending.at),
+      explanation.findings(ending, ending.at, name),
     );
   }
 

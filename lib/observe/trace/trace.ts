@@ -96,7 +96,7 @@ export async function readTrace(folder: string, options: TraceOptions): Promise<
     start: threads.reduce((first, thread) => Math.min(first, thread.start), Infinity),
     end: threads.reduce((last, thread) => Math.max(last, thread.end), ending.at),
     ended: ending.text,
-    findings: recording.findings(ending),
+    findings: recording.findings(ending, options.names?.name),
     late,
     resolution: resolution.period,
     threads,

@@ -3,6 +3,7 @@ import { decodeFields, REGISTERS } from '../../../pci/index.js';
 import { accessOf, type TracedCall } from '../call-text.js';
 import type { ConfigLine, ObjectLine, VectorName } from '../format.js';
 import { formatTimes } from './finding.js';
+import type { NameAccess } from '../access.js';
 import { Polls } from './polls.js';
 import { describeSilent, VectorState } from './vector-state.js';
 
@@ -90,7 +91,7 @@ export class DeviceState {
   }
 
   /** Returns texts that can explain a hang. The parameters are as in {@link VectorState.neverFired}. */
-  describe(start: number, end: number, knowsWaits: boolean): string[] {
+  describe(start: number, end: number, knowsWaits: boolean, name: NameAccess): string[] {
     const vectors = [...this.#vectors.values()].filter((vector) => vector.isOfInterest(end));
     const silent = vectors.filter((vector) => vector.neverFired(end, knowsWaits));
     const others = vectors.filter((vector) => !silent.includes(vector));
@@ -99,13 +100,13 @@ export class DeviceState {
       ...others.flatMap((vector) => vector.describe(start, end, knowsWaits)),
       ...vectors.flatMap((vector) => vector.describeMask(start)),
       ...this.#describeState(vectors),
-      ...this.#polls.describe(end, false),
+      ...this.#polls.describe(end, false, name),
     ];
   }
 
   /** Returns texts about polls long before the end of the program. */
-  describeOldPolls(end: number): string[] {
-    return this.#polls.describe(end, true);
+  describeOldPolls(end: number, name: NameAccess): string[] {
+    return this.#polls.describe(end, true, name);
   }
 
   #describeState(vectors: readonly VectorState[]): string[] {

@@ -1,3 +1,4 @@
+import { type NameAccess, nameless } from '../access.js';
 import { isCall } from '../merged-lines.js';
 import type { BeginLine, CallLine, Line, ObjectLine, RareLine, VectorName } from '../format.js';
 import type { Ending } from '../ending.js';
@@ -41,18 +42,19 @@ export class Explanation {
    * Returns the findings.
    *
    * @param end - time of the end of the program, or the present
+   * @param name - names the registers
    */
-  findings(ending: Ending, end: number): Finding[] {
+  findings(ending: Ending, end: number, name: NameAccess = nameless): Finding[] {
     const devices = [...this.#devices].flatMap(([device, state]) => {
       const faults = state.describeFaults();
       const texts = ending.isSuccess
         ? faults
-        : [...state.describe(this.#start, end, this.#knowsWaits), ...faults];
+        : [...state.describe(this.#start, end, this.#knowsWaits, name), ...faults];
       return texts.map((text) => ({ device, text }));
     });
     if (ending.isSuccess) return devices;
     const old = [...this.#devices].flatMap(([device, state]) =>
-      state.describeOldPolls(end).map((text) => ({ device, text })),
+      state.describeOldPolls(end, name).map((text) => ({ device, text })),
     );
     return [...devices, ...this.#unfinished(end), ...this.#unsettled(ending), ...old];
   }

@@ -1,4 +1,5 @@
-import { callText, type TracedCall } from '../call-text.js';
+import type { NameAccess } from '../access.js';
+import { accessOf, callText, type TracedCall } from '../call-text.js';
 import { formatSeconds, formatTimes } from './finding.js';
 
 /** A register was polled in vain if it kept its value for this number of reads and this time. */
@@ -52,25 +53,31 @@ export class Polls {
    *
    * @param end - time of the end of the program
    * @param areOld - whether to describe the polls that ended long before the end, or all others
+   * @param name - names the registers
    */
-  describe(end: number, areOld: boolean): string[] {
+  describe(end: number, areOld: boolean, name: NameAccess): string[] {
     this.end();
     return [...this.#vain.values()]
       .filter(({ until }) => end - until > RECENT === areOld)
-      .map((run) => describeRun(run, end));
+      .map((run) => describeRun(run, end, name));
   }
 }
 
-function describeRun({ call, since, until, reads }: Run, end: number): string {
-  const { result, object } = call;
-  const place = callText({ ...call, result: null });
+function describeRun({ call, since, until, reads }: Run, end: number, name: NameAccess): string {
+  const { object } = call;
+  const access = accessOf(call);
+  // The text of a read is `bar0.csts -> 0x0 (rdy=0)`.
+  const [named, fields] =
+    (access === null ? null : name(object.device, access))?.split(' -> ') ?? [];
+  const place = named ?? callText({ ...call, result: null });
+  const value = fields ?? call.result ?? '?';
   const later = end - until;
   const tail = later < MIN_TIME ? '' : `, the last time ${formatSeconds(later)} before the end`;
   const isLost = object.kind === 'window' && isAllOnes(call);
   const ones = isLost ? ' (all ones: the device does not respond)' : '';
   return (
     `${place} was polled in vain: ${formatTimes(reads)} in ${formatSeconds(until - since)}, ` +
-    `always ${result ?? '?'}${ones}${tail}`
+    `always ${value}${ones}${tail}`
   );
 }
 
