@@ -16,6 +16,16 @@ export function isMockName(name: string): boolean {
   return name.startsWith(MOCK_PREFIX);
 }
 
+/**
+ * Returns the name of a virtual function of a mock device.
+ *
+ * @param name - the name of the physical function, with the setting `vfs`: `'mock:nvme?vfs=2'`
+ * @returns for example `'mock:nvme?vfs=2&vf=0'`; null for every other name
+ */
+export function mockVirtualFunction(name: string, index: number): string | null {
+  return isMockName(name) && /[?&]vfs=/.test(name) ? `${name}&vf=${index}` : null;
+}
+
 export function isVfioUserName(name: string): boolean {
   return name.startsWith(VFIO_USER_PREFIX);
 }

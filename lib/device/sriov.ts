@@ -1,4 +1,4 @@
-import { formatAddress, parseAddress } from '../contract/names.js';
+import { formatAddress, mockVirtualFunction, parseAddress } from '../contract/names.js';
 import type { ConfigSpace } from './config.js';
 
 /** Creates the {@link Sriov} of a device. */
@@ -76,12 +76,18 @@ export class Sriov {
   }
 
   /**
-   * The addresses of the virtual functions: `'0000:01:00.1'`. The list is empty if no virtual
-   * functions exist, and for a device whose name is not an address, for example a mock device.
+   * The names of the virtual functions, which `openDevice()` opens: `'0000:01:00.1'`, or
+   * `'mock:nvme?vfs=2&vf=0'` for a mock device. The list is empty if no virtual functions exist, and
+   * for any other device whose name is not an address.
    */
   get virtualFunctions(): string[] {
+    if (!this.enabled) return [];
     const address = parseAddress(this.#name);
-    if (address === null || !this.enabled) return [];
+    if (address === null) {
+      return Array.from({ length: this.numVfs }, (_, i) => {
+        return mockVirtualFunction(this.#name, i) ?? [];
+      }).flat();
+    }
     const [segment = '', bus = '', device = '', fn = ''] = address.split(/[:.]/);
     const own = (parseInt(bus, 16) << 8) | (parseInt(device, 16) << 3) | Number(fn);
     const { firstVfOffset, vfStride, numVfs } = this;

@@ -8,8 +8,11 @@ import { type ModelRegistry, registry } from './models/registry.js';
 import { isPath, readModel } from './models/snapshot.js';
 import { isMockName, MOCK_PREFIX } from '../../contract/names.js';
 import { checkOpenOptions } from '../../contract/open-options.js';
-import { parseName, type MockName } from './name.js';
+import { parseName, type MockName, type SriovName } from './name.js';
 import { Slot } from './slot.js';
+import { SriovCard, type SriovFunction } from './sriov-card.js';
+import { physicalModel, virtualModel, whyNoVirtualFunctions } from './sriov-models.js';
+import type { DeviceModel } from './hardware/model.js';
 import { Work } from './machine/work.js';
 
 /**
@@ -20,6 +23,8 @@ import { Work } from './machine/work.js';
 export class MockBackend implements Backend {
   readonly #models: ModelRegistry;
   readonly #slots = new Map<string, Slot>();
+  /** The cards with SR-IOV. */
+  readonly #cards = new Map<string, SriovCard>();
 
   constructor(models: ModelRegistry) {
     this.#models = models;
@@ -49,7 +54,8 @@ export class MockBackend implements Backend {
    *   {@link MockControl} of the device, the file is read only once.
    * @throws TypeError for a wrong option, and for `fds`, which only real devices accept
    * @throws VfioError ENODEV for an unknown model; EINVAL for a file that is not a snapshot, for an
-   *   unknown setting, and for a VF token; ENOENT for a missing file, and for `via: 'cdev'` on a
+   *   unknown setting, and for a VF token that the device does not accept; EACCES for a missing or
+   *   wrong VF token; ENOENT for a missing file, and for `via: 'cdev'` on a
    *   kernel without character devices; EBUSY or EINVAL if the device is already open and this
    *   second open is not allowed
    */
@@ -65,7 +71,7 @@ export class MockBackend implements Backend {
     const parsed = this.#parseName(name);
     const slot = this.#findSlot(name, parsed);
     try {
-      return slot.at(parsed.index).open(name, via ?? slot.via, token !== null);
+      return slot.at(parsed.index).open(name, via ?? slot.via, token);
     } finally {
       this.#dropUnused(parsed.key);
     }
@@ -87,7 +93,7 @@ export class MockBackend implements Backend {
 
   /** Returns the slot of a name. If the slot does not exist, creates the slot. */
   #findSlot(name: string, parsed: MockName): Slot {
-    const { model, address, layout, label, profile, functions, key } = parsed;
+    const { model, address, layout, label, profile, functions, key, sriov } = parsed;
     const known = this.#slots.get(key);
     if (known !== undefined) return known;
     const snapshot = isPath(model) ? readModel(model, address) : undefined;
@@ -108,9 +114,13 @@ export class MockBackend implements Backend {
     }
     const chosen = found.model.layouts?.[layout ?? ''] ?? found.model;
     const slot = new Slot(functions, {
-      group: label === '' && functions.length === 1 ? found.group : this.#models.takeGroup(),
-      model: chosen,
+      group:
+        label === '' && functions.length === 1 && sriov?.index == null
+          ? found.group
+          : this.#models.takeGroup(),
+      model: sriov === null ? chosen : sriovModel(name, chosen, sriov),
       profile,
+      sriov: sriov === null ? null : this.#functionOf(sriov),
       machine: {
         work: new Work(),
         interrupts: new HostInterrupts(),
@@ -134,8 +144,30 @@ export class MockBackend implements Backend {
    */
   #dropUnused(key: string): void {
     const slot = this.#slots.get(key);
-    if (slot !== undefined && !slot.isOpen && !slot.isControlled) this.#slots.delete(key);
+    if (slot === undefined || slot.isOpen || slot.isControlled) return;
+    this.#slots.delete(key);
+    const remaining = [...this.#slots.values()].map(({ sriov }) => sriov?.card);
+    for (const [name, card] of this.#cards) {
+      if (!remaining.includes(card)) this.#cards.delete(name);
+    }
   }
+
+  /** Returns a function of a card with SR-IOV. If the card does not exist, creates the card. */
+  #functionOf({ card: key, total, index }: SriovName): SriovFunction {
+    const card = this.#cards.get(key) ?? new SriovCard(total);
+    this.#cards.set(key, card);
+    return { card, index };
+  }
+}
+
+/** Returns the model of a function of a card with SR-IOV. */
+function sriovModel(name: string, model: DeviceModel, { total, index }: SriovName): DeviceModel {
+  const reason = whyNoVirtualFunctions(model);
+  if (reason !== null) {
+    const hint = 'vfs needs a model with PCI Express and without SR-IOV, for example nvme.';
+    throw new VfioError({ code: 'EINVAL', message: reason, path: name, hint });
+  }
+  return index === null ? physicalModel(model, total) : virtualModel(model);
 }
 
 /** The back end that opens all mock devices of this process. */

@@ -11,6 +11,7 @@ import type { FaultKind } from './machine/faults.js';
 import { defaultInterruptLimits, HANDLES } from './machine/interrupts.js';
 import { defaultLimits } from './machine/limits.js';
 import type { Machine } from './machine/machine.js';
+import type { SriovFunction } from './sriov-card.js';
 import type { VfioDevice } from './vfio/device.js';
 import type { Clock } from './machine/work.js';
 
@@ -48,6 +49,8 @@ export interface ControlledFunction {
   /** The machine, which all functions of the slot share. */
   readonly machine: Machine;
   readonly model: DeviceModel;
+  /** The function of a card with SR-IOV; null for every other function. */
+  readonly sriov: SriovFunction | null;
   /** The faults of the device that this function is. */
   readonly faults: DeviceFaults;
   /** The open function, or null while the function is not open. */
@@ -168,8 +171,29 @@ export class MockControl {
    */
   get nvme(): CommandFaults {
     const { model, faults } = this.#function;
-    if (model === registry.find('nvme')?.model) return faults.commands;
+    // The functions of a card with SR-IOV have models of their own, with the same logic.
+    if (model.create === registry.find('nvme')?.model.create) return faults.commands;
     throw new TypeError(`the model '${model.name}' is not an NVMe controller`);
+  }
+
+  /**
+   * Changes the number of virtual functions of a physical function (SR-IOV), as `vfio vfs` does on a
+   * real device. At first, all virtual functions exist.
+   *
+   * @param count - from 0 to the number of the setting `vfs`
+   * @throws TypeError if the name of the device has no setting `vfs`, or has the setting `vf`;
+   *   RangeError for a count that the device does not have; VfioError EBUSY while a virtual function
+   *   is open: the kernel waits in this case
+   * @example
+   * mockControl('mock:nvme?vfs=4').setVirtualFunctions(2);
+   */
+  setVirtualFunctions(count: number): void {
+    const { sriov } = this.#function;
+    if (sriov?.index !== null) {
+      throw new TypeError('the device is not a physical function: its name needs ?vfs=<number>');
+    }
+    checkInteger(count, 'count', 0, sriov.card.total);
+    sriov.card.setCount(count);
   }
 
   /** Sets limits of the host. A limit does not release resources that are already in use. */

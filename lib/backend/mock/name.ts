@@ -9,6 +9,16 @@ import {
   type ProfileOptions,
 } from './machine/profile.js';
 
+/** The function of a card with SR-IOV that a name means. */
+export interface SriovName {
+  /** All functions of the card have the same key. */
+  readonly card: string;
+  /** The largest number of virtual functions. */
+  readonly total: number;
+  /** Index of a virtual function; null for the physical function. */
+  readonly index: number | null;
+}
+
 /** The parts of a mock device's name. */
 export interface MockName {
   /** Name of a device model, or path of a snapshot or of a dump. */
@@ -27,7 +37,9 @@ export interface MockName {
   readonly functions: readonly string[];
   /** Index of the named function. */
   readonly index: number;
-  /** All names of the same card have the same key. */
+  /** The function of a card with SR-IOV; null if the name has no `vfs`. */
+  readonly sriov: SriovName | null;
+  /** All names of the same card have the same key. A virtual function has a key of its own. */
   readonly key: string;
 }
 
@@ -37,6 +49,8 @@ type Setting = keyof ProfileOptions | 'function';
 /** The parts of a model that a name depends on. */
 type NamedModel = Pick<DeviceModel, 'kernel' | 'layouts'>;
 
+/** The largest number of virtual functions: the routing ids of one bus. */
+const MAX_VFS = 255;
 const SWITCH = ['on', 'off'] as const;
 /** Functions of a card that has two functions. */
 const FUNCTIONS = ['0', '1'] as const;
@@ -85,9 +99,18 @@ export function parseName(
       values.set(key, address);
       continue;
     }
+    if ((key === 'vfs' || key === 'vf') && !isPath(model)) {
+      if (!/^(0|[1-9]\d{0,2})$/.test(value))
+        refuseName(name, `${key} must be a number, not '${value}'`);
+      if (values.has(key)) refuseName(name, `${key} is given twice`);
+      values.set(key, value);
+      continue;
+    }
     const allowed = Object.hasOwn(known, key) ? known[key] : undefined;
     if (allowed === undefined) {
-      refuseName(name, `unknown setting '${key}': expected ${Object.keys(known).join(', ')}`);
+      const others = isPath(model) ? ['address'] : ['vfs', 'vf'];
+      const names = [...Object.keys(known), ...others].join(', ');
+      refuseName(name, `unknown setting '${key}': expected ${names}`);
     }
     if (!allowed.includes(value)) {
       refuseName(name, `${key} must be ${allowed.join(' or ')}, not '${value}'`);
@@ -114,6 +137,10 @@ export function parseName(
     const { version, dmabuf, novirt, variant } = profile;
     const chosen = values.get('function');
     const functions = chosen === undefined ? [name] : FUNCTIONS.map(nameOf);
+    const vfs = values.get('vfs') ?? '';
+    const address = values.get('address') ?? '';
+    const key = `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout} ${address} ${vfs}`;
+    const sriov = readSriov(name, values, key);
     return {
       model,
       address: values.get('address') ?? null,
@@ -122,11 +149,32 @@ export function parseName(
       profile,
       functions,
       index: Number(chosen ?? 0),
-      key: `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout} ${values.get('address') ?? ''}`,
+      sriov,
+      key: sriov?.index == null ? key : `${key} ${sriov.index}`,
     };
   } catch (error) {
     return refuseName(name, (error as RangeError).message);
   }
+}
+
+/** Reads the settings `vfs` and `vf`. */
+function readSriov(
+  name: string,
+  values: ReadonlyMap<string, string>,
+  card: string,
+): SriovName | null {
+  const [vfs, vf] = [values.get('vfs'), values.get('vf')];
+  if (vfs === undefined) {
+    return vf === undefined ? null : refuseName(name, 'vf needs the setting vfs');
+  }
+  const total = Number(vfs);
+  if (total < 1 || total > MAX_VFS)
+    refuseName(name, `vfs must be from 1 to ${MAX_VFS}, not ${vfs}`);
+  if (values.has('function')) refuseName(name, 'vfs and function exclude each other');
+  if (vf === undefined) return { card, total, index: null };
+  const index = Number(vf);
+  if (index >= total) refuseName(name, `vf must be below ${vfs} (vfs), not ${vf}`);
+  return { card, total, index };
 }
 
 function refuseName(name: string, message: string): never {

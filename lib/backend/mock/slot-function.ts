@@ -1,5 +1,6 @@
 import { VfioError } from '../../errors.js';
 import type { DeviceConnection, Via } from '../../contract/index.js';
+import type { Uuid } from '../../contract/uuid.js';
 import { createControl, type ControlledFunction, type MockControl } from './control.js';
 import { DeviceFaults } from './hardware/device-faults.js';
 import type { DeviceModel } from './hardware/model.js';
@@ -8,6 +9,7 @@ import { ioas } from './machine/ioas.js';
 import type { Machine } from './machine/machine.js';
 import type { Profile } from './machine/profile.js';
 import { type1 } from './machine/type1.js';
+import type { SriovFunction } from './sriov-card.js';
 import { MockConnection } from './vfio/connection.js';
 import { VfioDevice, type BusFunction } from './vfio/device.js';
 
@@ -34,6 +36,8 @@ export interface SlotContext {
   readonly model: DeviceModel;
   readonly profile: Profile;
   readonly machine: Machine;
+  /** The function of a card with SR-IOV; null for every other function. */
+  readonly sriov: SriovFunction | null;
   readonly functions: readonly SlotFunction[];
   /** Called when the last open function of the slot was closed. */
   readonly onUnused: () => void;
@@ -75,6 +79,10 @@ export class SlotFunction implements ControlledFunction, BusFunction {
     return this.#device;
   }
 
+  get sriov(): SriovFunction | null {
+    return this.#slot.sriov;
+  }
+
   get slotDevices(): readonly VfioDevice[] {
     return this.#slot.functions.flatMap(({ device }) => device ?? []);
   }
@@ -93,13 +101,14 @@ export class SlotFunction implements ControlledFunction, BusFunction {
    * Opens the function. If the function is already open, the new connection shares the function.
    *
    * @param name - the name that the caller used, for error messages
-   * @param token - whether the caller passed a VF token
-   * @throws VfioError ENODEV if the device was unplugged; ENOENT if the device is not bound to
+   * @param token - the VF token of the caller, or null
+   * @throws VfioError ENODEV if the device was unplugged, or if the virtual function does not exist;
+   *   EACCES if the VF token is missing or wrong; ENOENT if the device is not bound to
    *   vfio-pci, or if the kernel has no character devices; EBUSY if a function of the slot is
    *   already open with a different `via`, or if the group is not viable; EINVAL for a second open
    *   of the character device, and for a VF token if the device has no virtual functions
    */
-  open(name: string, via: Via, token: boolean): DeviceConnection {
+  open(name: string, via: Via, token: Uuid | null): DeviceConnection {
     const { profile, machine } = this.#slot;
     this.#checkAvailable(name, via);
     if (via === 'cdev' && !profile.cdev) {
@@ -112,20 +121,15 @@ export class SlotFunction implements ControlledFunction, BusFunction {
     }
     this.#checkVia(name, via);
     const device = this.#device ?? this.#createDevice(name, via);
-    if (token && !device.isPhysicalFunction) {
-      throw new VfioError({
-        code: 'EINVAL',
-        syscall: via === 'group' ? 'VFIO_GROUP_GET_DEVICE_FD' : 'VFIO_DEVICE_BIND_IOMMUFD',
-        path: name,
-        hint: 'The device has no virtual functions: leave out vfToken.',
-      });
-    }
+    this.#checkToken(name, device, token);
     this.#device = device;
+    this.#noteOpen(device, true);
     this.#name = name;
     this.#connections++;
     return new MockConnection(name, device, machine, (hint) => {
       if (--this.#connections > 0) return;
       this.#device = null;
+      this.#noteOpen(device, false);
       device.close();
       if (this.slotDevices.length > 0) return;
       device.addressSpace.close(hint);
@@ -134,7 +138,7 @@ export class SlotFunction implements ControlledFunction, BusFunction {
   }
 
   #createDevice(name: string, via: Via): VfioDevice {
-    const { group, model, profile, machine, functions } = this.#slot;
+    const { group, model, profile, machine, functions, sriov } = this.#slot;
     const { limits, faults } = machine;
     const open = this.slotDevices;
     const createAddressSpace = () => {
@@ -151,7 +155,44 @@ export class SlotFunction implements ControlledFunction, BusFunction {
       addressSpace: open[0]?.addressSpace ?? createAddressSpace(),
       id: DEVICE_IDS.find((id) => !used.includes(id)) ?? DEVICE_IDS[0],
       bus: functions,
+      setToken: (token) => {
+        if (sriov?.index === null) sriov.card.setToken(token);
+      },
     });
+  }
+
+  /** Checks the VF token as the system call does that opens the device file. */
+  #checkToken(name: string, device: VfioDevice, token: Uuid | null): void {
+    const { profile, sriov } = this.#slot;
+    const isCdev = device.via === 'cdev';
+    const syscall = isCdev ? 'VFIO_DEVICE_BIND_IOMMUFD' : 'VFIO_GROUP_GET_DEVICE_FD';
+    const isIgnorant = isCdev && !profile.bindToken;
+    if (token !== null && (isIgnorant || !(device.isPhysicalFunction || sriov !== null))) {
+      const hint = isIgnorant
+        ? `On Linux ${profile.version}, a character device accepts no VF token: omit vfToken.`
+        : 'The device has no virtual functions: leave out vfToken.';
+      throw new VfioError({ code: 'EINVAL', syscall, path: name, hint });
+    }
+    if (sriov === null) return;
+    const { card, index } = sriov;
+    try {
+      if (index === null) {
+        card.checkPhysical(token, syscall);
+        return;
+      }
+      card.checkExists(index);
+      if (!isIgnorant) card.checkVirtual(token, syscall);
+    } catch (error) {
+      throw error instanceof VfioError ? error.with({ path: name }) : error;
+    }
+  }
+
+  /** Notes at the card that the function was opened or closed. */
+  #noteOpen(device: VfioDevice, isOpen: boolean): void {
+    const { sriov } = this.#slot;
+    if (sriov === null) return;
+    if (sriov.index === null) sriov.card.attach(isOpen ? device.bars.config : null);
+    else sriov.card.setOpen(sriov.index, isOpen);
   }
 
   #checkAvailable(path: string, via: Via): void {

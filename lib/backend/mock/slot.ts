@@ -2,10 +2,11 @@ import type { Via } from '../../contract/index.js';
 import type { DeviceModel } from './hardware/model.js';
 import type { Machine } from './machine/machine.js';
 import type { Profile } from './machine/profile.js';
+import type { SriovFunction } from './sriov-card.js';
 import { SlotFunction, type SlotContext } from './slot-function.js';
 
 /** Properties of a slot. All functions of the slot have the same properties. */
-export type SlotOptions = Pick<SlotContext, 'group' | 'model' | 'profile' | 'machine' | 'onUnused'>;
+export type SlotOptions = Omit<SlotContext, 'functions'>;
 
 /**
  * A slot of the mock machine, with one or two functions. The functions of a slot share one bus, one
@@ -16,6 +17,7 @@ export class Slot implements SlotContext {
   readonly model: DeviceModel;
   readonly profile: Profile;
   readonly machine: Machine;
+  readonly sriov: SriovFunction | null;
   readonly onUnused: () => void;
   readonly functions: readonly SlotFunction[];
 
@@ -25,6 +27,7 @@ export class Slot implements SlotContext {
     this.model = options.model;
     this.profile = options.profile;
     this.machine = options.machine;
+    this.sriov = options.sriov;
     this.onUnused = options.onUnused;
     this.functions = names.map((name) => new SlotFunction(name, this));
   }

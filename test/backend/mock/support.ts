@@ -127,8 +127,9 @@ export function connect(
   const profile = profileOf(options);
   const machine = { work: new Work(), interrupts, limits: defaultLimits(), faults: new Faults() };
   const name = 'mock:plain';
-  const slot = new Slot([name], { group: 0, model, profile, machine, onUnused: () => undefined });
-  return closing(t, slot.at(0).open(name, slot.via, false));
+  const onUnused = () => undefined;
+  const slot = new Slot([name], { group: 0, model, profile, machine, sriov: null, onUnused });
+  return closing(t, slot.at(0).open(name, slot.via, null));
 }
 
 export function enableBusMaster(device: DeviceConnection): void {

@@ -58,6 +58,8 @@ interface Differences {
    * fails with ENOTTY.
    */
   readonly precopyInfo: boolean;
+  /** Whether VFIO_DEVICE_BIND_IOMMUFD accepts a VF token, and requires the token. */
+  readonly bindToken: boolean;
   /** Whether iommufd has IOMMU_IOAS_MAP_FILE. */
   readonly mapFile: boolean;
   /** Whether the kernel can be built with VFIO_DEVICE_FEATURE_DMA_BUF. */
@@ -80,6 +82,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dvsec: false,
     expressLength: 0x32,
     precopyInfo: false,
+    bindToken: false,
     mapFile: false,
     dmabuf: false,
   },
@@ -97,6 +100,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dvsec: true,
     expressLength: 0x34,
     precopyInfo: false,
+    bindToken: false,
     mapFile: false,
     dmabuf: false,
   },
@@ -114,6 +118,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dvsec: true,
     expressLength: 0x34,
     precopyInfo: true,
+    bindToken: true,
     mapFile: true,
     dmabuf: true,
   },
@@ -131,6 +136,7 @@ const KERNELS: Readonly<Record<KernelVersion, Differences>> = {
     dvsec: true,
     expressLength: 0x34,
     precopyInfo: true,
+    bindToken: true,
     mapFile: true,
     dmabuf: true,
   },

@@ -49,6 +49,8 @@ export interface Place {
   readonly id: number;
   /** All functions of the bus, including the function itself. All of them are in the group. */
   readonly bus: readonly BusFunction[];
+  /** Sets the VF token of a physical function: 16 bytes. */
+  setToken(token: Uint8Array): void;
 }
 
 /** Id of a device that is not open, but whose group belongs to the iommufd (VFIO_PCI_DEVID_OWNED). */
@@ -130,6 +132,9 @@ export class VfioDevice {
       dmaBufs: this.#dmaBufs,
       isPhysicalFunction: this.isPhysicalFunction,
       hasMsi: hardware.capability('msi') !== null,
+      setToken: (token) => {
+        place.setToken(token);
+      },
       showMessage: () => {
         this.config.showMessage();
       },

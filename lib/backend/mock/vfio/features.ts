@@ -31,6 +31,8 @@ export interface FeatureTarget {
   /** Whether the device is a physical function of SR-IOV. */
   readonly isPhysicalFunction: boolean;
   readonly hasMsi: boolean;
+  /** Sets the VF token: 16 bytes. */
+  setToken(token: Uint8Array): void;
   /** After this call, the MSI registers show the message that the host has programmed. */
   showMessage(): void;
 }
@@ -81,8 +83,9 @@ export class Features {
     switch (flags & VFIO_DEVICE_FEATURE_MASK) {
       case VFIO_DEVICE_FEATURE_PCI_VF_TOKEN:
         if (!this.#target.isPhysicalFunction) fail('ENOTTY', FEATURE);
-        // The token is not stored, because no virtual function of the mock can use the token.
-        checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE);
+        if (checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, UUID_SIZE)) {
+          this.#target.setToken(data.subarray(0, UUID_SIZE));
+        }
         return 0;
       case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
         if (checkFeature(flags, data, VFIO_DEVICE_FEATURE_SET, 0)) this.#enterLowPower(null);
