@@ -16,9 +16,18 @@ export interface DumpedFunction {
   readonly sizes: ReadonlyMap<number, number>;
 }
 
-const ADDRESS = /^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?:\s|$)/i;
-const ROW = /^([0-9a-f]{2,3}): ((?:[0-9a-f]{2} ?){1,16})\s*$/i;
-const REGION = /^\s+(?:Region (\d):|Expansion ROM at) .*\[size=(\d+)([KMGT]?)\]/;
+/** Indentation and the marks of a quoted mail. */
+const MARGIN = /^[>\s]+/;
+/**
+ * `lspci -P` prints the bridges before the address. `lspci -vmm` prints `Slot:`, and `lspci -vm`
+ * prints `Device:`.
+ */
+const ADDRESS =
+  /^(?:(?:Slot|Device):\s+)?(?:\S+\/)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?:\s|$)/i;
+const ROW = /^([0-9a-f]{2,4}): ((?:[0-9a-f]{2} ?){1,16})$/i;
+/** The start of a row. No other line of lspci starts in this way. */
+const ROW_START = /^[0-9a-f]{2,4}: [0-9a-f]{2}( |$)/i;
+const REGION = /^(?:Region (\d):|Expansion ROM at) .*\[size=(\d+)([KMGT]?)\]/;
 const UNITS = ['', 'K', 'M', 'G', 'T'];
 const SIZES = [64, 256, 4096];
 const ROM = 6;
@@ -27,12 +36,14 @@ const ROM = 6;
  * Parses a dump. Lines that are neither an address, nor a row of bytes, nor a region are ignored,
  * because the output of `lspci -vvv` contains them.
  *
- * @throws SnapshotError if the text contains no configuration space, or bytes without an address
+ * @throws SnapshotError if the text contains no configuration space, bytes without an address, a
+ *   damaged row, or a function without its first bytes
  */
 export function readDumps(text: string): DumpedFunction[] {
   const functions: { address: string; rows: Map<number, number[]>; sizes: Map<number, number> }[] =
     [];
-  for (const line of text.split(/\r?\n/)) {
+  for (const original of text.replace(/^\ufeff/, '').split(/\r?\n/)) {
+    const line = original.replace(MARGIN, '').trimEnd();
     const [, domain = '0000', place] = ADDRESS.exec(line) ?? [];
     if (place !== undefined) {
       const address = `${domain}:${place}`.toLowerCase();
@@ -41,9 +52,13 @@ export function readDumps(text: string): DumpedFunction[] {
     }
     const [, offset, bytes] = ROW.exec(line) ?? [];
     const current = functions.at(-1);
+    if (offset === undefined && current !== undefined && ROW_START.test(line)) {
+      const row = line.slice(0, 80);
+      throw new SnapshotError(`the row '${row}' of ${current.address} is not 1 to 16 bytes in hex`);
+    }
     if (offset !== undefined && bytes !== undefined) {
       if (current === undefined) {
-        throw new SnapshotError(`the row '${line.trim()}' has no address such as 01:00.0 above`);
+        throw new SnapshotError(`the row '${line}' has no address such as 01:00.0 above`);
       }
       const values = bytes.trim().split(' ');
       current.rows.set(
@@ -68,6 +83,9 @@ export function readDumps(text: string): DumpedFunction[] {
 }
 
 function join(address: string, rows: ReadonlyMap<number, readonly number[]>): Uint8Array {
+  if (!rows.has(0)) {
+    throw new SnapshotError(`the dump of ${address} lacks the row 00, which contains the ids`);
+  }
   const end = Math.max(...[...rows].map(([offset, row]) => offset + row.length));
   const size = SIZES.find((one) => end <= one);
   if (size === undefined) throw new SnapshotError(`${address} has more than 4096 bytes`);
@@ -93,10 +111,11 @@ export function chooseFunction(
     throw new SnapshotError(`the dump does not contain the function ${address ?? ''}: ${list}`);
   }
   if (others.length > 0) {
+    const isOne = others.every((one) => one.address === found.address);
     throw new SnapshotError(
-      address === null
-        ? `the dump contains ${chosen.length} functions; choose an address: ${list}`
-        : `the dump contains the function ${address} ${chosen.length} times`,
+      isOne
+        ? `the dump contains the function ${found.address} ${chosen.length} times; keep one of them`
+        : `the dump contains ${chosen.length} functions; choose an address: ${list}`,
     );
   }
   return found;

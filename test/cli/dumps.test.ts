@@ -82,6 +82,52 @@ test('a file without a dump is refused', async (t) => {
   t.regex(device.stderr, /--address needs a file/);
 });
 
+test('a dump keeps its meaning in a mail, in Markdown, and with other line breaks', async (t) => {
+  const plain = await vfioHere(['config', fileOf('plain.txt', SEVERAL), '--address', '01:00.0']);
+  t.is(plain.code, 0);
+  const quote = (prefix: string) => SEVERAL.replace(/^/gm, prefix);
+  const texts = {
+    crlf: SEVERAL.replaceAll('\n', '\r\n'),
+    bom: `\ufeff${SEVERAL}`,
+    upper: SEVERAL.replace(/^\w+: [\w ]+$/gm, (row) => row.toUpperCase()),
+    spaces: SEVERAL.replace(/$/gm, '  '),
+    indented: quote('    '),
+    quoted: quote('> > '),
+    fenced: `\`\`\`\n${SEVERAL}\n\`\`\``,
+    path: SEVERAL.replace('01:00.0', '00:1c.0/01:00.0'),
+    device: SEVERAL.replace('01:00.0', 'Device:\t01:00.0\nClass:\t'),
+    slot: SEVERAL.replace('01:00.0', 'Slot:\t01:00.0\nClass:\t'),
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    const file = fileOf(`${name}.txt`, text);
+    const { stdout, stderr } = await vfioHere(['config', file, '--address', '01:00.0']);
+    t.deepEqual([stdout, stderr], [plain.stdout, ''], name);
+  }
+});
+
+test('a damaged dump is refused, and not decoded as zeros', async (t) => {
+  const one = `01:00.0 one\n${ROWS('d3 10')}`;
+  const cases: readonly (readonly [string, string, RegExp])[] = [
+    [
+      'digit',
+      one.replace('86 80', '86 8x'),
+      /the row '00: 86 8x .*' of 0000:01:00\.0 is not 1 to 16/,
+    ],
+    ['long', one.replace('86 80', '86 80 00'), /is not 1 to 16 bytes in hex/],
+    ['cut', one.replace('0b 01 00 00', '0b 01 0'), /the row '30: .* 0b 01 0' of/],
+    ['first', one.replace(/^00: .*\n/m, ''), /lacks the row 00, which contains the ids/],
+    ['far', `${one}1000: 00 11\n`, /0000:01:00\.0 has more than 4096 bytes/],
+    ['twice', `${one}\n${one}`, /contains the function 0000:01:00\.0 2 times; keep one of them/],
+    ['address', ROWS('d3 10'), /the row '00: 86 80 .*' has no address such as 01:00\.0 above/],
+    ['setpci', '01:00.0 @00 = 86\n', /contains no output of 'lspci -xxxx'/],
+  ];
+  for (const [name, text, expected] of cases) {
+    const { code, stderr } = await vfioHere(['config', fileOf(`${name}.txt`, text)]);
+    t.is(code, 2, name);
+    t.regex(stderr, expected, name);
+  }
+});
+
 test('a mock device imitates a function of a dump', (t) => {
   const file = fileOf('mock.txt', SEVERAL);
   using first = openDeviceSync(`mock:${file}?address=01:00.0`);
