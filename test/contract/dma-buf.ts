@@ -33,6 +33,7 @@ test.serial('exportDmaBuf() works if probe() reports the feature DMA_BUF', async
     if (!exports(device)) {
       const error = t.throws(() => bar.exportDmaBuf(), { instanceOf: VfioError });
       t.true(['ENOTTY', 'EINVAL'].includes(error.code));
+      t.regex(error.hint ?? '', /Linux 6\.19/);
       return;
     }
     const dmabuf = bar.exportDmaBuf([{ offset: 0, length: PAGE_SIZE }]);

@@ -12,6 +12,11 @@ import type {
   IovaRange,
   Memory,
 } from '../../contract/index.js';
+import {
+  explainFileMapping,
+  IOMMU_IOAS_MAP_FILE,
+  NO_FILE_MAPPINGS,
+} from '../../contract/file-mappings.js';
 import { type Interval, Intervals } from '../../contract/intervals.js';
 import { Lifetime } from '../../contract/lifetime.js';
 import { checkU32, checkU64 } from '../../checks.js';
@@ -220,7 +225,7 @@ export class KernelAddressSpace implements AddressSpace {
     const { path, file } = this.#calls;
     if (file !== null) return file(fd);
     const message = 'a container maps only memory of the process';
-    throw new VfioError({ code: 'ENOTSUP', message, path, hint: hints.noFileMappings() });
+    throw new VfioError({ code: 'ENOTSUP', message, path, hint: NO_FILE_MAPPINGS });
   }
 
   #record(memory: PinnedMemory, iova: bigint, size: bigint, flags: number): void {
@@ -258,7 +263,7 @@ export class KernelAddressSpace implements AddressSpace {
       if (code === 'ENOMEM') return hints.memlock(this.#kernel.sysfs, size, this.#mapped);
       if (code === 'ENOSPC') return hints.noMoreMappings();
       if (code === 'EINVAL') return this.#iovaHint(iova, size);
-      return syscall === 'IOMMU_IOAS_MAP_FILE' ? hints.fileNotMapped(code) : undefined;
+      return syscall === IOMMU_IOAS_MAP_FILE ? explainFileMapping(code) : undefined;
     });
   }
 

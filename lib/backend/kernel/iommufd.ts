@@ -4,6 +4,7 @@ import {
   VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_DMA_UNMAP_FLAG_ALL,
 } from '../../contract/uapi.js';
+import { IOMMU_IOAS_MAP_FILE } from '../../contract/file-mappings.js';
 import type { DmaCalls } from './address-space.js';
 import { U64_MAX } from '../../checks.js';
 import { callWithPath } from '../linux/describe-error.js';
@@ -14,7 +15,6 @@ import type { Releases } from '../../releases.js';
 import * as uapi from './uapi.js';
 
 const MAP = 'IOMMU_IOAS_MAP';
-const MAP_FILE = 'IOMMU_IOAS_MAP_FILE';
 
 /**
  * An open /dev/iommu. All IOMMU groups of the process share one iommufd. For a hot reset via
@@ -59,13 +59,13 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
     },
     file: (file) => ({
       map: (flags, start, iova, size) => {
-        native.iommufdIoasMapFile(fd, ioas, mapFlags(flags, MAP_FILE), file, start, iova, size);
+        native.iommufdIoasMapFile(fd, ioas, mapFlags(flags, IOMMU_IOAS_MAP_FILE), file, start, iova, size);
       },
       mapAsync: async (flags, start, iova, size) => {
         await native.iommufdIoasMapFileAsync(
           fd,
           ioas,
-          mapFlags(flags, MAP_FILE),
+          mapFlags(flags, IOMMU_IOAS_MAP_FILE),
           file,
           start,
           iova,

@@ -8,13 +8,18 @@ import type {
   Memory,
 } from '../../../contract/index.js';
 import { VFIO_DMA_MAP_FLAG_WRITE } from '../../../contract/uapi.js';
+import {
+  explainFileMapping,
+  IOMMU_IOAS_MAP_FILE,
+  NO_FILE_MAPPINGS,
+} from '../../../contract/file-mappings.js';
 import { Lifetime } from '../../../contract/lifetime.js';
 import { checkU32, checkU64, U64_MAX } from '../../../checks.js';
 import { checkImportArguments, checkMapArguments } from '../../../contract/call-arguments.js';
 import { fail } from './errno.js';
 import { Faults } from './faults.js';
 import { ExternalHostMemory, HostMemory } from './host-memory.js';
-import { ImportedMemory, importFile, MAP_FILE } from './imported-memory.js';
+import { ImportedMemory, importFile } from './imported-memory.js';
 import { allocate, mapFile, share } from './memory.js';
 import { DmaFault } from './dma-fault.js';
 import { profileOf } from './profile.js';
@@ -106,7 +111,7 @@ export class MockAddressSpace implements AddressSpace {
     const imported = memory instanceof ImportedMemory ? memory : null;
     if (imported !== null) this.#checkFiles();
     this.#addPath(() => {
-      this.#faults.check('map', imported === null ? this.#rules.mapCall : MAP_FILE);
+      this.#faults.check('map', imported === null ? this.#rules.mapCall : IOMMU_IOAS_MAP_FILE);
       const request = { offset, size, iova, flags, imported };
       if (!this.#rules.prepareMap(this.#mappings, request)) return;
       const reached = imported?.attach(offset + Number(size)) ?? memory;
@@ -177,7 +182,7 @@ export class MockAddressSpace implements AddressSpace {
       code: 'ENOTSUP',
       message: 'a container maps only memory of the process',
       path: this.#path,
-      hint: "Open the device with the option via: 'cdev'.",
+      hint: NO_FILE_MAPPINGS,
     });
   }
 
@@ -218,7 +223,12 @@ export class MockAddressSpace implements AddressSpace {
     try {
       return run();
     } catch (error) {
-      throw error instanceof VfioError ? error.with({ path: this.#path }) : error;
+      if (!(error instanceof VfioError)) throw error;
+      const isFile = error.syscall === IOMMU_IOAS_MAP_FILE;
+      throw error.with({
+        path: this.#path,
+        hint: isFile ? explainFileMapping(error.code) : undefined,
+      });
     }
   }
 }

@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync, statfsSync, writeSync } from 'node:fs';
+import { IOMMU_IOAS_MAP_FILE } from '../../../contract/file-mappings.js';
 import { type DmaBufExport, findDmaBuf } from './dma-buf.js';
 import { fail } from './errno.js';
 import { HostMemory } from './host-memory.js';
 
-export const MAP_FILE = 'IOMMU_IOAS_MAP_FILE';
 /** Types of file systems whose pages IOMMU_IOAS_MAP_FILE pins: TMPFS_MAGIC, HUGETLBFS_MAGIC. */
 const MEMORY_FILE_SYSTEMS = [0x0102_1994, 0x9584_58f6];
 
@@ -64,7 +64,7 @@ class MemfdMemory extends ImportedMemory {
     const fd = this.#fd;
     const isMemory =
       fd !== null && MEMORY_FILE_SYSTEMS.includes(statfsSync(`/proc/self/fd/${fd}`).type);
-    if (!isMemory || this.#offset + end > fstatSync(fd).size) fail('EINVAL', MAP_FILE);
+    if (!isMemory || this.#offset + end > fstatSync(fd).size) fail('EINVAL', IOMMU_IOAS_MAP_FILE);
     return this;
   }
 
@@ -99,14 +99,14 @@ class DmaBufMemory extends ImportedMemory {
   }
 
   override check(end: number): void {
-    if (this.#dmabuf === null) return fail('ENODEV', MAP_FILE);
-    if (this.#offset + end > this.#dmabuf.size) fail('EINVAL', MAP_FILE);
-    if (this.#dmabuf.isRevoked) fail('ENODEV', MAP_FILE);
-    if (this.#dmabuf.ranges !== 1) fail('ENOTSUP', MAP_FILE);
+    if (this.#dmabuf === null) return fail('ENODEV', IOMMU_IOAS_MAP_FILE);
+    if (this.#offset + end > this.#dmabuf.size) fail('EINVAL', IOMMU_IOAS_MAP_FILE);
+    if (this.#dmabuf.isRevoked) fail('ENODEV', IOMMU_IOAS_MAP_FILE);
+    if (this.#dmabuf.ranges !== 1) fail('ENOTSUP', IOMMU_IOAS_MAP_FILE);
   }
 
   override attach(): HostMemory {
-    if (this.#dmabuf === null) return fail('ENODEV', MAP_FILE);
+    if (this.#dmabuf === null) return fail('ENODEV', IOMMU_IOAS_MAP_FILE);
     return new AttachedDmaBuf(this.#dmabuf, this.#offset, this.size);
   }
 

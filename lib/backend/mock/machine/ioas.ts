@@ -3,11 +3,11 @@ import {
   VFIO_DMA_MAP_FLAG_WRITE,
   VFIO_DMA_UNMAP_FLAG_ALL,
 } from '../../../contract/uapi.js';
+import { IOMMU_IOAS_MAP_FILE } from '../../../contract/file-mappings.js';
 import { PAGE_SIZE, U64_MAX } from '../../../checks.js';
 import { fail } from './errno.js';
 import type { Profile } from './profile.js';
 import { isUsable, readableFlags, type DmaRules } from './dma-rules.js';
-import { MAP_FILE } from './imported-memory.js';
 import type { DmaLimits } from './limits.js';
 
 const MAP = 'IOMMU_IOAS_MAP';
@@ -26,7 +26,7 @@ export function ioas(profile: Profile, limits: DmaLimits): DmaRules {
     mapsFiles: true,
     pageSizes: U64_MAX - PAGE + 1n,
     prepareMap(mappings, { offset, size, iova, flags, imported }) {
-      const call = imported === null ? MAP : MAP_FILE;
+      const call = imported === null ? MAP : IOMMU_IOAS_MAP_FILE;
       if ((flags & ~(VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE)) !== 0) fail('EINVAL', call);
       if (imported !== null && !profile.mapFile) fail('ENOTTY', call);
       if (iova >= U64_MAX || size >= U64_MAX) fail('EOVERFLOW', call);
