@@ -59,14 +59,18 @@ const SERVED = {
   via: 'group',
   many: false,
   label: 'served',
-  files: ['dist/test/contract/**/*.test.js'],
-  devices: [],
+  files: ['dist/test/contract/**/*.test.js', 'dist/test/lab/once/vfs.test.js'],
+  devices: ['igb'],
+  modules: ['igb'],
   serve: ['mock:nvme', 'mock:edu'],
+  // This guest has Debian's newest QEMU, which also has the device igb. test/lab/once/vfs.test.ts
+  // needs igb and its driver.
   before: [
     'vfio bind $VFIO_LAB_SERVED',
     'vfio bind $VFIO_LAB_SERVED_2',
     'export VFIO_LAB_NVME=$VFIO_LAB_SERVED VFIO_LAB_EDU=$VFIO_LAB_SERVED_2',
   ],
+  env: { VFIO_TEST_ONCE: '1' },
 };
 // The kernels that the mock emulates. A kernel has one entry for each type of device node that the
 // kernel supports.

@@ -1,5 +1,5 @@
-// Tests `vfio vfs`, `device.sriov` and VF tokens with the virtual functions of QEMU's nvme. The
-// tests need the module nvme.
+// Tests `vfio vfs`, `device.sriov` and VF tokens with the virtual functions of a device of QEMU: nvme,
+// or igb of a newer QEMU. The tests need the module of the device's driver.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
@@ -20,9 +20,16 @@ const PF =
   readdirSync('/sys/bus/pci/devices').find((name) => {
     return existsSync(`/sys/bus/pci/devices/${name}/sriov_numvfs`);
   }) ?? '';
-const withVirtual =
-  PF === '' || !existsSync('/sys/bus/pci/drivers/nvme') ? test.serial.skip : test.serial;
 const file = (name: string) => `/sys/bus/pci/devices/${PF}/${name}`;
+/** The host drivers that create virtual functions, by the vendor and device id of their device. */
+const DRIVERS: Readonly<Record<string, string>> = {
+  '0x1b36 0x0010': 'nvme',
+  '0x8086 0x10c9': 'igb',
+};
+const idOf = (name: 'vendor' | 'device') => readFileSync(file(name), 'utf8').trim();
+const DRIVER = PF === '' ? undefined : DRIVERS[`${idOf('vendor')} ${idOf('device')}`];
+const isLoaded = DRIVER !== undefined && existsSync(`/sys/bus/pci/drivers/${DRIVER}`);
+const withVirtual = isLoaded ? test.serial : test.serial.skip;
 const count = () => Number(readFileSync(file('sriov_numvfs'), 'utf8'));
 
 async function succeed(t: ExecutionContext, ...args: string[]): Promise<Listed> {
@@ -50,8 +57,10 @@ test.before(
 
 withVirtual('vfio vfs explains why virtual functions cannot be created', async (t) => {
   const { total, functions } = await succeed(t);
-  t.deepEqual([total, functions], [2, []]);
-  t.regex(await refusal('3'), /^vfio: EINVAL: 3 virtual functions exceed the 2 of the device/);
+  t.deepEqual(functions, []);
+  t.true(total >= 2);
+  const exceeded = `EINVAL: ${total + 1} virtual functions exceed the ${total} of the device`;
+  t.true((await refusal(`${total + 1}`)).startsWith(`vfio: ${exceeded}`));
   t.regex(await refusal('1'), /^vfio: ENOENT: without a driver/);
   t.is((await vfioHere(['bind', PF])).code, 0);
   const refused = await refusal('2');
@@ -61,13 +70,13 @@ withVirtual('vfio vfs explains why virtual functions cannot be created', async (
 
 withVirtual('a physical function and its virtual functions have one VF token', async (t) => {
   using physical = await openDevice(PF, { via: 'group', vfToken: TOKEN });
-  const { functions } = await succeed(t, '2');
+  const { total, functions } = await succeed(t, '2');
   const names = functions.map(({ name }) => name);
   t.deepEqual(
     functions.map(({ driver }) => driver),
     ['vfio-pci', 'vfio-pci'],
   );
-  t.like(physical.sriov, { enabled: true, totalVfs: 2, numVfs: 2 });
+  t.like(physical.sriov, { enabled: true, totalVfs: total, numVfs: 2 });
   t.deepEqual(physical.sriov?.virtualFunctions, names);
   const first = names[0] ?? '';
   for (const vfToken of [undefined, OTHER]) {
@@ -76,7 +85,11 @@ withVirtual('a physical function and its virtual functions have one VF token', a
   {
     using virtual = await openDevice(first, { vfToken: TOKEN });
     t.is(virtual.sriov, null);
-    t.is(virtual.config.header().vendorId, 0x1b36, 'vfio-pci emulates the ids of a VF');
+    const { vendorId, deviceId } = virtual.config.header();
+    const { vfDeviceId } = physical.sriov ?? {};
+    const ids = [physical.config.header().vendorId, vfDeviceId];
+    t.deepEqual([vendorId, deviceId], ids, 'vfio-pci emulates the ids of a VF');
+    t.is((await vfioHere(['info', first, '--vf-token', TOKEN])).code, 0);
     const open = new RegExp(
       `virtual function ${first} \\(vfio-pci, open in .*\\(${process.pid}\\)\\)`,
     );
@@ -102,7 +115,7 @@ withVirtual('vfio vfs --bind keeps the drivers of the host away from new functio
   t.is((await vfioHere(['release', PF])).code, 0);
   writeFileSync('/sys/bus/pci/drivers_probe', PF);
   const { driver, autoprobe, functions } = await succeed(t, '2', '--bind');
-  t.deepEqual([driver, autoprobe], ['nvme', true]);
+  t.deepEqual([driver, autoprobe], [DRIVER, true]);
   t.deepEqual(
     functions.map((one) => one.driver),
     ['vfio-pci', 'vfio-pci'],
