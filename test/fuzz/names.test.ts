@@ -31,6 +31,8 @@ const piece = fc.constantFrom(
     'dmabuf',
     'novirt',
     'function',
+    'vfs=2',
+    'vf=',
     'on',
     'off',
     '0000:',
@@ -50,7 +52,7 @@ const text = fc.oneof(
 
 /** The complete grammar of mock device names as one regular expression. */
 const SETTING =
-  '(?:kernel=(?:6\\.1|6\\.12|7\\.2)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev)|function=[01])';
+  '(?:kernel=(?:6\\.1|6\\.12|7\\.2|7\\.3)|(?:dmabuf|novirt|variant)=(?:on|off)|via=(?:group|cdev)|function=[01]|vfs=[1-9]\\d{0,2}|vf=\\d{1,3})';
 const MOCK = new RegExp(`^mock:[^#?]*(?:#[^#?]*)?(?:\\?(?:${SETTING}?(?:&${SETTING}?)*))?$`, 's');
 
 test('openDeviceSync() with a random name opens a device or throws an error with an errno', async (t) => {
