@@ -166,9 +166,9 @@ export class SlotFunction implements ControlledFunction, BusFunction {
     const { profile, sriov } = this.#slot;
     const isCdev = device.via === 'cdev';
     const syscall = isCdev ? 'VFIO_DEVICE_BIND_IOMMUFD' : 'VFIO_GROUP_GET_DEVICE_FD';
-    const isIgnorant = isCdev && !profile.bindToken;
-    if (token !== null && (isIgnorant || !(device.isPhysicalFunction || sriov !== null))) {
-      const hint = isIgnorant
+    const takesNoToken = isCdev && !profile.bindToken;
+    if (token !== null && (takesNoToken || !(device.isPhysicalFunction || sriov !== null))) {
+      const hint = takesNoToken
         ? `On Linux ${profile.version}, a character device accepts no VF token: omit vfToken.`
         : 'The device has no virtual functions: leave out vfToken.';
       throw new VfioError({ code: 'EINVAL', syscall, path: name, hint });
@@ -176,12 +176,10 @@ export class SlotFunction implements ControlledFunction, BusFunction {
     if (sriov === null) return;
     const { card, index } = sriov;
     try {
-      if (index === null) {
-        card.checkPhysical(token, syscall);
-        return;
-      }
-      card.checkExists(index);
-      if (!isIgnorant) card.checkVirtual(token, syscall);
+      if (index !== null) card.checkExists(index);
+      if (takesNoToken) return;
+      if (index === null) card.checkPhysical(token, syscall);
+      else card.checkVirtual(token, syscall);
     } catch (error) {
       throw error instanceof VfioError ? error.with({ path: name }) : error;
     }
