@@ -2,32 +2,60 @@
 import { workerData, type MessagePort } from 'node:worker_threads';
 import { native } from '../../native/binding.js';
 import { now } from './clock.js';
-import { CAPACITY, readCounter, type Request, type SeenSignal } from './eventfd-watcher.js';
+import { EventfdCounter } from './eventfd-counter.js';
+import { CAPACITY, type Request } from './eventfd-watcher.js';
+import { SeenSignals, type SeenSignalsMemory } from './seen-signals.js';
 
-const { port, handled } = workerData as { port: MessagePort; handled: Int32Array };
+/** Longest time that a signal waits until the program is woken to read the signal. */
+const WAKE_DELAY_MS = 50;
+
+interface Watched {
+  readonly watch: number;
+  readonly counter: EventfdCounter;
+}
+
+const { port, handled, memory } = workerData as {
+  port: MessagePort;
+  handled: Int32Array;
+  memory: SeenSignalsMemory;
+};
+const seen = new SeenSignals(memory);
 const fired = new Uint32Array(CAPACITY);
 const addon = native();
 const set = addon.eventSetCreate(fired, new BigUint64Array(CAPACITY));
 const freeSlots = Array.from({ length: CAPACITY }, (_, slot) => slot);
 /** The watch in each used slot. */
-const watches = new Map<number, Request>();
+const watches = new Map<number, Watched>();
+let isWakeDue = false;
 
 addon.eventSetServe(set, (n) => {
   const at = now();
-  const seen: SeenSignal[] = [];
-  for (const slot of fired.subarray(0, n)) {
-    const { watch, fd } = watches.get(slot) ?? {};
-    if (watch !== undefined) seen.push({ watch, at, total: readCounter(fd ?? -1) });
+  for (let i = 0; i < n; i++) {
+    const watched = watches.get(fired[i] ?? 0);
+    if (watched === undefined) continue;
+    const { watch, counter } = watched;
+    const total = counter.read();
+    if (!seen.add(watch, at, total)) port.postMessage([{ watch, at, total }]);
   }
-  port.postMessage(seen);
+  wakeLater();
 });
 
-function add(request: Request): void {
+/** A program that makes calls reads the signals by itself. Other programs are woken by a message. */
+function wakeLater(): void {
+  if (isWakeDue) return;
+  isWakeDue = true;
+  setTimeout(() => {
+    isWakeDue = false;
+    if (!seen.isEmpty) port.postMessage([]);
+  }, WAKE_DELAY_MS);
+}
+
+function add({ watch, fd }: Request): void {
   const slot = freeSlots.pop();
   if (slot === undefined) return;
   try {
-    addon.eventSetObserve(set, slot, request.fd);
-    watches.set(slot, request);
+    addon.eventSetObserve(set, slot, fd);
+    watches.set(slot, { watch, counter: new EventfdCounter(fd) });
   } catch {
     // The program has already closed the eventfd, or no file descriptor is left.
     freeSlots.push(slot);
@@ -35,9 +63,10 @@ function add(request: Request): void {
 }
 
 function remove({ watch }: Request): void {
-  for (const [slot, request] of watches) {
-    if (request.watch !== watch) continue;
+  for (const [slot, watched] of watches) {
+    if (watched.watch !== watch) continue;
     addon.eventSetRemove(set, slot);
+    watched.counter.close();
     watches.delete(slot);
     freeSlots.push(slot);
   }

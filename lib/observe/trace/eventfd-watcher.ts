@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import {
   MessageChannel,
   receiveMessageOnPort,
@@ -6,6 +5,7 @@ import {
   type MessagePort,
 } from 'node:worker_threads';
 import { warn, type Guard } from '../guard.js';
+import { createSeenSignalsMemory, type SeenSignal, SeenSignals } from './seen-signals.js';
 
 /** Maximum number of watched eventfds: twice the maximum number of MSI-X vectors. */
 export const CAPACITY = 4096;
@@ -22,26 +22,6 @@ export interface Request {
   readonly fd: number;
 }
 
-/** A signal that the watching thread saw. */
-export interface SeenSignal {
-  readonly watch: number;
-  /** Nanoseconds of CLOCK_MONOTONIC. */
-  readonly at: number;
-  /** Counter of the eventfd at the time `at`. */
-  readonly total: number;
-}
-
-/** Reads the counter of an eventfd from /proc/self/fdinfo. A read(2) would reset the counter. */
-export function readCounter(fd: number): number {
-  try {
-    const text = readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1');
-    return Number.parseInt(/eventfd-count:\s*([0-9a-f]+)/.exec(text)?.[1] ?? '0', 16);
-  } catch {
-    // The eventfd is closed.
-    return 0;
-  }
-}
-
 /**
  * Watches eventfds from a separate thread. The watching thread sees a signal even while the threads
  * of the program are busy, so the trace can show late deliveries. The watching thread has a
@@ -55,6 +35,7 @@ export class EventfdWatcher {
   readonly #port: MessagePort;
   readonly #worker: Worker;
   readonly #handled = new Int32Array(new SharedArrayBuffer(4));
+  readonly #seen: SeenSignals;
   readonly #listeners = new Map<number, (at: number, total: number) => void>();
   #requests = 0;
   #lastWatch = 0;
@@ -64,8 +45,10 @@ export class EventfdWatcher {
   constructor(guard: Guard) {
     const { port1, port2 } = new MessageChannel();
     this.#port = port1;
+    const memory = createSeenSignalsMemory();
+    this.#seen = new SeenSignals(memory);
     this.#worker = new Worker(new URL('./eventfd-watcher-worker.js', import.meta.url), {
-      workerData: { port: port2, handled: this.#handled },
+      workerData: { port: port2, handled: this.#handled, memory },
       transferList: [port2],
       execArgv: [],
     });
@@ -75,7 +58,8 @@ export class EventfdWatcher {
     });
     port1.on('message', (seen: SeenSignal[]) => {
       guard.run(() => {
-        this.#notify(seen);
+        this.receiveQueued();
+        for (const signal of seen) this.#notify(signal);
       });
     });
     port1.unref();
@@ -104,13 +88,22 @@ export class EventfdWatcher {
     this.receive();
   }
 
-  /** Calls the listeners for the signals that the thread has already reported. Does not wait. */
+  /** Calls the listeners for the signals that the thread has already seen. Does not wait. */
   receive(): void {
+    this.receiveQueued();
     for (;;) {
       const received = receiveMessageOnPort(this.#port);
       if (received === undefined) return;
-      this.#notify(received.message as SeenSignal[]);
+      for (const signal of received.message as SeenSignal[]) this.#notify(signal);
     }
+  }
+
+  /**
+   * Calls the listeners for the signals in the shared queue. This is faster than {@link receive}. If
+   * the queue was full, further signals are in messages.
+   */
+  receiveQueued(): void {
+    for (let seen = this.#seen.take(); seen !== null; seen = this.#seen.take()) this.#notify(seen);
   }
 
   close(): void {
@@ -118,8 +111,8 @@ export class EventfdWatcher {
     void this.#worker.terminate();
   }
 
-  #notify(seen: readonly SeenSignal[]): void {
-    for (const { watch, at, total } of seen) this.#listeners.get(watch)?.(at, total);
+  #notify({ watch, at, total }: SeenSignal): void {
+    this.#listeners.get(watch)?.(at, total);
   }
 
   #request(request: Request): void {

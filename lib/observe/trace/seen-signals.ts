@@ -1,0 +1,72 @@
+/** A signal that the watching thread saw. */
+export interface SeenSignal {
+  readonly watch: number;
+  /** Nanoseconds of CLOCK_MONOTONIC. */
+  readonly at: number;
+  /** Counter of the eventfd at the time `at`. */
+  readonly total: number;
+}
+
+/** Number of signals for which the queue has room. */
+const ROOM = 1 << 13;
+const FIELDS = 3;
+/** Positions in the counters. */
+const WRITTEN = 0;
+const READ = 1;
+
+/** The memory of a queue. Both threads have the same memory. */
+export interface SeenSignalsMemory {
+  /** Number of signals that were written, and number of signals that were read, modulo 2^32. */
+  readonly counters: Int32Array;
+  readonly fields: Float64Array;
+}
+
+export function createSeenSignalsMemory(): SeenSignalsMemory {
+  return {
+    counters: new Int32Array(new SharedArrayBuffer(8)),
+    fields: new Float64Array(new SharedArrayBuffer(8 * FIELDS * ROOM)),
+  };
+}
+
+/**
+ * The signals on their way from the watching thread to the program, in shared memory. A message for
+ * each signal would cost both threads more than the interrupt itself.
+ */
+export class SeenSignals {
+  readonly #counters: Int32Array;
+  readonly #fields: Float64Array;
+
+  constructor({ counters, fields }: SeenSignalsMemory) {
+    this.#counters = counters;
+    this.#fields = fields;
+  }
+
+  get isEmpty(): boolean {
+    return Atomics.load(this.#counters, WRITTEN) === Atomics.load(this.#counters, READ);
+  }
+
+  /** Adds a signal. Only the watching thread calls this method. @returns false if no room is left */
+  add(watch: number, at: number, total: number): boolean {
+    const written = Atomics.load(this.#counters, WRITTEN);
+    if (((written - Atomics.load(this.#counters, READ)) | 0) >= ROOM) return false;
+    const first = (written & (ROOM - 1)) * FIELDS;
+    this.#fields[first] = watch;
+    this.#fields[first + 1] = at;
+    this.#fields[first + 2] = total;
+    Atomics.store(this.#counters, WRITTEN, (written + 1) | 0);
+    return true;
+  }
+
+  /** Removes the oldest signal, and returns null if there is none. Only the program calls this. */
+  take(): SeenSignal | null {
+    if (this.isEmpty) return null;
+    const read = Atomics.load(this.#counters, READ);
+    const first = (read & (ROOM - 1)) * FIELDS;
+    const fields = this.#fields;
+    const watch = fields[first] ?? 0;
+    const at = fields[first + 1] ?? 0;
+    const total = fields[first + 2] ?? 0;
+    Atomics.store(this.#counters, READ, (read + 1) | 0);
+    return { watch, at, total };
+  }
+}
