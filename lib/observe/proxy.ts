@@ -55,15 +55,15 @@ export function observeObject<T extends object>(
   const wrappers = new Map<string | symbol, { method: Method; wrapper: Method }>();
   const wrap = (name: string | symbol, method: Method): Method => {
     const override = typeof name === 'string' ? overrides[name] : undefined;
+    const isReported = typeof name === 'string' && !(name in EventEmitter.prototype);
     return function (this: unknown, ...args) {
       // Private fields exist only in the original object.
-      const own: Method = (...given) => method.apply(this === proxy ? inner : this, given);
-      const result =
-        typeof name === 'symbol' || name in EventEmitter.prototype
-          ? own(...args)
-          : reportCall(observer, subject, name, args, () =>
-              override === undefined ? own(...args) : override(own, args),
-            );
+      const target = this === proxy ? inner : this;
+      const run = () =>
+        override === undefined || !isReported
+          ? Reflect.apply(method, target, args)
+          : override((...given) => Reflect.apply(method, target, given), args);
+      const result = isReported ? reportCall(observer, subject, name, args, run) : run();
       return result === inner ? proxy : result;
     };
   };
