@@ -6,6 +6,7 @@
       "sources": [
         "addon/addon.cc",
         "addon/arguments.cc",
+        "addon/changes.cc",
         "addon/container.cc",
         "addon/cpu.cc",
         "addon/device.cc",
@@ -24,6 +25,7 @@
         "addon/watch.cc",
         "addon/window.cc",
         "core/cdev.cc",
+        "core/changes.cc",
         "core/container.cc",
         "core/cpu.cc",
         "core/device.cc",

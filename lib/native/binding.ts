@@ -201,6 +201,17 @@ export interface Native {
   /** Releases the handle and detaches the buffer. Idempotent. */
   memoryRelease(handle: Handle<'memory'>, buffer: ArrayBuffer): void;
 
+  /**
+   * Finds the aligned words of 4 bytes that differ from `seen`, and copies the words to `seen`. If
+   * `runs` has too little room, the function stops early, and the next call finds further words.
+   *
+   * @param memory - memory that a device can write at the same time
+   * @param runs - receives pairs of u32 numbers: the first changed word of a run, and the word after
+   *   the run
+   * @returns the number of runs
+   */
+  takeChanges(memory: Uint8Array, seen: Uint8Array, runs: Uint8Array): number;
+
   // Memory that this process shares with another process
   /**
    * Creates an empty memfd. The other process cannot shrink the file.

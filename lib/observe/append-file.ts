@@ -41,9 +41,9 @@ export class AppendFile {
     this.#fd = fd;
   }
 
-  /** Appends lines. @param lines - text that ends with a line break */
-  append(lines: string): void {
-    const bytes = Buffer.from(lines);
+  /** Appends lines. @param lines - text that ends with a line break, or its bytes */
+  append(lines: string | Buffer): void {
+    const bytes = typeof lines === 'string' ? Buffer.from(lines) : lines;
     let done = 0;
     try {
       // One write(2) can write fewer bytes than requested.

@@ -31,8 +31,8 @@ function toInteger(value: unknown): bigint | null {
 export class Rings {
   #mappings: Mapping[] = [];
   readonly #rings = new Set<string>();
-  /** The last value of each register of 32 bits. */
-  readonly #values = new Map<string, bigint>();
+  /** The last value of each register of 32 bits, by region and offset. */
+  readonly #values = new Map<unknown, Map<number, bigint>>();
 
   isRing(buffer: string): boolean {
     return this.#rings.has(buffer);
@@ -63,9 +63,10 @@ export class Rings {
     if (width !== 4) return;
     // A program writes an address of 64 bits to two registers of 32 bits, in any order.
     const at = Number(offset);
-    this.#values.set(`${String(region)} ${at}`, value);
-    const low = this.#values.get(`${String(region)} ${at - 4}`);
-    const high = this.#values.get(`${String(region)} ${at + 4}`);
+    const values = this.#values.get(region) ?? new Map<number, bigint>();
+    this.#values.set(region, values.set(at, value));
+    const low = values.get(at - 4);
+    const high = values.get(at + 4);
     if (low !== undefined) this.#findBuffer((value << 32n) | low);
     if (high !== undefined) this.#findBuffer((high << 32n) | value);
   }

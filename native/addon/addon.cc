@@ -13,6 +13,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportDevice(exports);
   ExportMemory(exports);
   ExportMemoryFile(exports);
+  ExportChanges(exports);
   ExportWindow(exports);
   ExportEventSet(exports);
   ExportCpu(exports);

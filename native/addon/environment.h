@@ -41,6 +41,7 @@ void Export(Napi::Object exports, const char* name) {
 void ExportEnvironment(Napi::Object exports);
 void ExportFiles(Napi::Object exports);
 void ExportHotCalls(Napi::Object exports);
+void ExportChanges(Napi::Object exports);
 void ExportContainer(Napi::Object exports);
 void ExportIommufd(Napi::Object exports);
 void ExportDevice(Napi::Object exports);

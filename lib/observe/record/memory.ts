@@ -1,29 +1,25 @@
 import type { Memory } from '../../contract/index.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../../contract/uapi.js';
+import { type ComparedMemory, takeChangedWords } from './changed-words.js';
 
-const PAGE = 4096;
 const WORD = 4;
-const WORDS_PER_PAGE = PAGE / WORD;
 
 /** A range of bytes that changed in DMA memory. The range consists of aligned words of 4 bytes. */
 export interface Change {
+  /** The name of the memory. */
+  readonly name: string;
   /** Bytes from the start of the memory. */
   readonly offset: number;
   /** Number of bytes. */
   readonly length: number;
-  /** The new contents, two hex digits for each byte. */
-  readonly data: string;
+  /** The contents of all the memory, until the next look. */
+  readonly contents: Buffer;
   /** The number of earlier changes of these bytes. */
   readonly count: number;
 }
 
-/** The first and the last of some words. */
-interface Span {
-  first: number;
-  last: number;
-}
-
-const NO_SPAN: Span = { first: 0, last: -1 };
+/** Minimum number of runs of changed words that are merged, so that looks alone need no memory. */
+const MIN_MERGED = 1024;
 
 /** The owners of a word. */
 const PROGRAM = 0;
@@ -34,6 +30,10 @@ const ANYONE = 2;
 interface Run {
   readonly start: number;
   end: number;
+}
+
+/** A range of words with the number of their earlier changes. */
+interface CountedRun extends Run {
   count: number;
 }
 
@@ -44,11 +44,8 @@ interface Run {
  */
 export class WatchedMemory {
   readonly name: string;
-  readonly #bytes: Buffer;
-  readonly #words: Uint32Array;
-  /** The contents at the last look. */
-  readonly #seen: Uint32Array;
-  readonly #seenBytes: Buffer;
+  /** The memory, and the contents at the last look. */
+  readonly #compared: ComparedMemory;
   /** The contents according to the record. */
   readonly #recorded: Uint32Array;
   /** For each word, {@link DEVICE} if the device was seen to change the word. */
@@ -58,24 +55,26 @@ export class WatchedMemory {
   /** The flags VFIO_DMA_MAP_FLAG_READ and VFIO_DMA_MAP_FLAG_WRITE of all mappings so far. */
   #access = 0;
   #isReachable = false;
-  /** The changed words of each page whose contents at the last look differ from the record. */
-  readonly #changed = new Map<number, Span>();
+  /** The words that can differ from the record, in the order of the looks. */
+  #changed: Run[] = [];
+  #isSorted = true;
+  #mergeAt = MIN_MERGED;
 
   constructor(name: string, memory: Memory) {
     this.name = name;
-    const words = memory.size / WORD;
-    this.#words = new Uint32Array(memory.buffer, 0, words);
-    this.#bytes = Buffer.from(memory.buffer, 0, memory.size);
-    this.#seen = new Uint32Array(words);
-    this.#seenBytes = Buffer.from(this.#seen.buffer);
-    this.#recorded = new Uint32Array(words);
-    this.#counts = new Uint32Array(words);
-    this.#isDevices = new Uint8Array(words);
+    const count = memory.size / WORD;
+    const words = new Uint32Array(memory.buffer, 0, count);
+    const seen = new Uint32Array(count);
+    const bytes = Buffer.from(memory.buffer, 0, memory.size);
+    this.#compared = { bytes, words, seen, seenBytes: Buffer.from(seen.buffer) };
+    this.#recorded = new Uint32Array(count);
+    this.#counts = new Uint32Array(count);
+    this.#isDevices = new Uint8Array(count);
   }
 
   /** Whether the memory was released. The buffer of released memory is detached. */
   get isDetached(): boolean {
-    return this.#words.length === 0;
+    return this.#compared.words.length === 0;
   }
 
   /** Stores the flags of a mapping of this memory. */
@@ -104,35 +103,14 @@ export class WatchedMemory {
   look(onlyDevice: boolean): void {
     if (this.isDetached) return;
     const isDevice = onlyDevice && this.isAmbiguous;
-    const [bytes, seen] = [this.#bytes, this.#seenBytes];
-    if (bytes.equals(seen)) return;
-    for (let page = 0; page < seen.length; page += PAGE) {
-      if (bytes.compare(seen, page, page + PAGE, page, page + PAGE) === 0) continue;
-      this.#lookAtPage(page / WORD, isDevice);
-    }
-  }
-
-  /** The device can write during the comparison, so each word is read once. */
-  #lookAtPage(page: number, isDevice: boolean): void {
-    const [now, seen] = [this.#words, this.#seen];
-    let first = -1;
-    let last = -1;
-    for (let word = page; word < page + WORDS_PER_PAGE; word++) {
-      const value = now[word] ?? 0;
-      if (value === seen[word]) continue;
-      seen[word] = value;
-      if (isDevice) this.#isDevices[word] = DEVICE;
-      if (first < 0) first = word;
-      last = word;
-    }
-    if (first < 0) return;
-    const span = this.#changed.get(page);
-    if (span === undefined) {
-      this.#changed.set(page, { first, last });
-    } else {
-      span.first = Math.min(span.first, first);
-      span.last = Math.max(span.last, last);
-    }
+    takeChangedWords(this.#compared, (start, end) => {
+      if (isDevice) this.#isDevices.fill(DEVICE, start, end);
+      const last = this.#changed.at(-1);
+      if (last !== undefined && last.end > start) this.#isSorted = false;
+      this.#changed.push({ start, end });
+    });
+    if (this.#changed.length < this.#mergeAt) return;
+    this.#mergeAt = Math.max(MIN_MERGED, 2 * this.#sortedRuns().length);
   }
 
   /** Returns the changes that the device made and that the record does not contain yet. */
@@ -159,33 +137,62 @@ export class WatchedMemory {
 
   /** @param owner - the value in `#isDevices` of the wanted words, or {@link ANYONE} */
   #take(owner: number, splits: boolean): Change[] {
-    if (this.#changed.size === 0) return [];
-    const [seen, recorded] = [this.#seen, this.#recorded];
-    const runs: Run[] = [];
-    for (const page of [...this.#changed.keys()].sort((a, b) => a - b)) {
-      const { first, last } = this.#changed.get(page) ?? NO_SPAN;
-      let isComplete = true;
-      for (let word = first; word <= last; word++) {
-        if (seen[word] === recorded[word]) continue;
+    if (this.#changed.length === 0) return [];
+    const { seen, seenBytes } = this.#compared;
+    const recorded = this.#recorded;
+    const taken: CountedRun[] = [];
+    const left: Run[] = [];
+    for (const { start, end } of this.#sortedRuns()) {
+      for (let word = start; word < end; word++) {
+        const value = seen[word] ?? 0;
+        if (value === recorded[word]) continue;
         if (owner !== ANYONE && this.#isDevices[word] !== owner) {
-          isComplete = false;
+          addWord(left, word);
           continue;
         }
+        recorded[word] = value;
         const count = this.#counts[word] ?? 0;
-        const run = runs.at(-1);
+        const run = taken.at(-1);
         if (run?.end === word && (!splits || run.count === count)) {
           run.end++;
           run.count = Math.max(run.count, count);
         } else {
-          runs.push({ start: word, end: word + 1, count });
+          taken.push({ start: word, end: word + 1, count });
         }
       }
-      if (isComplete) this.#changed.delete(page);
     }
-    return runs.map(({ start, end, count }) => {
-      for (let word = start; word < end; word++) recorded[word] = seen[word] ?? 0;
-      const data = this.#seenBytes.toString('hex', start * WORD, end * WORD);
-      return { offset: start * WORD, length: (end - start) * WORD, data, count };
-    });
+    this.#changed = left;
+    return taken.map(({ start, end, count }) => ({
+      name: this.name,
+      offset: start * WORD,
+      length: (end - start) * WORD,
+      contents: seenBytes,
+      count,
+    }));
   }
+
+  #sortedRuns(): readonly Run[] {
+    if (!this.#isSorted) this.#changed = mergeRuns(this.#changed);
+    this.#isSorted = true;
+    return this.#changed;
+  }
+}
+
+/** Adds a word after all earlier words. */
+function addWord(runs: Run[], word: number): void {
+  const last = runs.at(-1);
+  if (last?.end === word) last.end++;
+  else runs.push({ start: word, end: word + 1 });
+}
+
+/** Sorts runs, and merges runs that overlap. */
+function mergeRuns(runs: Run[]): Run[] {
+  runs.sort((a, b) => a.start - b.start);
+  const merged: Run[] = [];
+  for (const run of runs) {
+    const last = merged.at(-1);
+    if (last === undefined || run.start > last.end) merged.push(run);
+    else last.end = Math.max(last.end, run.end);
+  }
+  return merged;
 }

@@ -180,7 +180,7 @@ class Recorder {
   #writeDeviceChanges(): void {
     for (const watched of this.#memories.values()) {
       for (const change of watched.takeDeviceChanges()) {
-        this.#file.writeDeviceChange(watched.name, change);
+        this.#file.writeDeviceChange(change);
       }
     }
   }
@@ -198,7 +198,7 @@ class Recorder {
     }
     all.sort((a, b) => Number(a.isRing) - Number(b.isRing) || a.change.count - b.change.count);
     for (const { change, memory } of all) {
-      this.#file.writeProgramChange(memory.name, change, memory.isAmbiguous);
+      this.#file.writeProgramChange(change, memory.isAmbiguous);
     }
   }
 }

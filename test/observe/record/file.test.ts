@@ -62,13 +62,15 @@ test('if a program is killed after its turn, the record contains the calls of th
 test('a change of memory is the same line as any other operation', (t) => {
   const path = makePath(t);
   const file = new RecordFile(createFile(path).fd);
-  const change = { offset: 8, length: 4, data: '01020304', count: 0 };
-  file.writeDeviceChange('b1', change);
-  file.writeProgramChange('b1', change, true);
-  file.writeProgramChange('b1', change, false);
+  const data = '01020304';
+  const contents = Buffer.from(`0000000000000000${data}`, 'hex');
+  const change = { name: 'b1', offset: 8, length: 4, contents, count: 0 };
+  file.writeDeviceChange(change);
+  file.writeProgramChange(change, true);
+  file.writeProgramChange(change, false);
   file.write({ op: 'mmio_write', region: 0, offset: 8, width: 8, value: 1n << 60n }, { ok: true });
   file.flush();
-  const { offset, length, data } = change;
+  const { offset, length } = change;
   const place = { name: 'b1', offset };
   const lines = [
     { op: 'buffer_read', ...place, length, inferred: true, answer: { ok: true, data } },

@@ -1,0 +1,81 @@
+import { native } from '../../native/binding.js';
+
+const PAGE = 4096;
+const WORD = 4;
+const WORDS_PER_PAGE = PAGE / WORD;
+
+/** Number of runs that are found together. */
+const MAX_RUNS = 1024;
+
+/** Receives a run of changed words. @param end - the word after the run */
+export type OnRun = (start: number, end: number) => void;
+
+/** Memory, and its contents at the last look. Both have the same whole number of pages. */
+export interface ComparedMemory {
+  readonly bytes: Buffer;
+  readonly words: Uint32Array;
+  readonly seenBytes: Buffer;
+  readonly seen: Uint32Array;
+}
+
+const runs = new Uint32Array(2 * MAX_RUNS);
+const runBytes = new Uint8Array(runs.buffer);
+
+type TakeChangedWords = (memory: ComparedMemory, onRun: OnRun) => void;
+
+/**
+ * Finds the words that changed since the last look, and copies them. The device can write during the
+ * comparison, so a changed word is read once for its comparison and its copy.
+ */
+export function takeChangedWords(memory: ComparedMemory, onRun: OnRun): void {
+  chosen ??= chooseFunction();
+  chosen(memory, onRun);
+}
+
+/** Chosen at the first look, because only a program that is recorded loads the addon for it. */
+let chosen: TakeChangedWords | undefined;
+
+/** A program that uses only mock devices can run without the addon. */
+function chooseFunction(): TakeChangedWords {
+  try {
+    const addon = native();
+    return ({ bytes, seenBytes }, onRun) => {
+      for (let count = MAX_RUNS; count === MAX_RUNS;) {
+        count = addon.takeChanges(bytes, seenBytes, runBytes);
+        for (let i = 0; i < count; i++) onRun(runs[2 * i] ?? 0, runs[2 * i + 1] ?? 0);
+      }
+    };
+  } catch {
+    return takeChangedWordsInScript;
+  }
+}
+
+/** Does the same as {@link takeChangedWords} without the addon. */
+export function takeChangedWordsInScript(
+  { bytes, words, seenBytes, seen }: ComparedMemory,
+  onRun: OnRun,
+): void {
+  if (bytes.equals(seenBytes)) return;
+  let start = -1;
+  const endRun = (end: number) => {
+    if (start >= 0) onRun(start, end);
+    start = -1;
+  };
+  for (let page = 0; page < words.length; page += WORDS_PER_PAGE) {
+    const [from, to] = [page * WORD, page * WORD + PAGE];
+    if (bytes.compare(seenBytes, from, to, from, to) === 0) {
+      endRun(page);
+      continue;
+    }
+    for (let word = page; word < page + WORDS_PER_PAGE; word++) {
+      const value = words[word] ?? 0;
+      if (value === seen[word]) {
+        endRun(word);
+        continue;
+      }
+      seen[word] = value;
+      if (start < 0) start = word;
+    }
+  }
+  endRun(words.length);
+}

@@ -1,0 +1,73 @@
+import test from 'ava';
+import {
+  type ComparedMemory,
+  takeChangedWords,
+  takeChangedWordsInScript,
+} from '../../../lib/observe/record/changed-words.js';
+
+const PAGES = 6;
+const WORDS = PAGES * 1024;
+
+function compared(buffer: ArrayBuffer | SharedArrayBuffer): ComparedMemory {
+  const seen = new Uint32Array(WORDS);
+  return {
+    bytes: Buffer.from(buffer),
+    words: new Uint32Array(buffer),
+    seen,
+    seenBytes: Buffer.from(seen.buffer),
+  };
+}
+
+/** Returns a function that returns random numbers below a limit. */
+function randomNumbers(seed: number): (limit: number) => number {
+  let state = seed;
+  return (limit) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+}
+
+const functions = { addon: takeChangedWords, script: takeChangedWordsInScript };
+
+for (const [name, take] of Object.entries(functions)) {
+  for (const kind of [ArrayBuffer, SharedArrayBuffer]) {
+    test(`${name}, ${kind.name}: finds exactly the changed words, and copies them`, (t) => {
+      const seed = Math.floor(Math.random() * 2 ** 32);
+      t.log(`seed ${seed}`);
+      const random = randomNumbers(seed);
+      const memory = compared(new kind(4 * WORDS));
+      for (let round = 0; round < 40; round++) {
+        const changed = new Set<number>();
+        // Sometimes more runs change than are found together.
+        const runs = round % 10 === 0 ? 4000 : random(8);
+        for (let run = 0; run < runs; run++) {
+          const start = random(WORDS);
+          const end = Math.min(start + random(runs > 8 ? 2 : 1100), WORDS);
+          for (let word = start; word < end; word++) {
+            memory.words[word] = (memory.seen[word] ?? 0) + 1 + random(2 ** 31);
+            changed.add(word);
+          }
+        }
+        const found: number[] = [];
+        let last = -1;
+        take(memory, (start, end) => {
+          t.true(start > last && end > start);
+          last = end;
+          for (let word = start; word < end; word++) found.push(word);
+        });
+        t.deepEqual(
+          found,
+          [...changed].sort((a, b) => a - b),
+        );
+        t.deepEqual(memory.seen, Uint32Array.from(memory.words));
+      }
+    });
+  }
+
+  test(`${name}: finds nothing in memory that did not change`, (t) => {
+    take(compared(new ArrayBuffer(4 * WORDS)), () => {
+      t.fail();
+    });
+    t.pass();
+  });
+}
