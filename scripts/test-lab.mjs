@@ -19,6 +19,8 @@ import { compileWith, temporaryFolder } from '../dist/test/native/helpers.js';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const beside = (name) => fileURLToPath(new URL(`../../shared/lab/${name}`, import.meta.url));
 
+const SUITE = 'dist/test/contract/suite.test.js';
+
 // This kernel is built separately (scripts/build-lab-kernel), because Debian's kernels have no
 // iommufd.
 const IOMMUFD = {
@@ -36,7 +38,6 @@ const ONCE = {
   kernel: 'debian-6.12',
   via: 'group',
   label: 'once',
-  many: false,
   files: ['dist/test/lab/once/**/*.test.js'],
   devices: ['nvme', 'edu', 'e1000e,netdev=net', 'testdev', 'virtio-rng-pci', 'sdhci-pci'],
   // test/lab/once/in-use.test.ts needs the drivers of the devices, and an NVMe with virtual
@@ -57,7 +58,6 @@ const ONCE = {
 const SERVED = {
   kernel: 'debian-6.12',
   via: 'group',
-  many: false,
   label: 'served',
   files: ['dist/test/contract/**/*.test.js', 'dist/test/lab/once/vfs.test.js'],
   devices: ['igb'],
@@ -76,7 +76,7 @@ const SERVED = {
 // kernel supports.
 const EMULATED = [
   { kernel: 'debian-6.1', via: 'group' },
-  { kernel: 'debian-6.12', via: 'group', many: true },
+  { kernel: 'debian-6.12', via: 'group' },
   { ...IOMMUFD, via: 'group' },
   { ...IOMMUFD, via: 'cdev' },
 ];
@@ -90,16 +90,20 @@ const ARM64 = ['debian-6.12', 'debian-6.12-16k'].map((kernel) => ({
   kernel,
   via: 'group',
   label: 'arm64',
-  files: FULL ? [] : ['dist/test/contract/suite.test.js'],
+  files: FULL ? [] : [SUITE],
 }));
 /**
- * The kernels that run the whole suite. The oldest and the newest kernel open devices by group like
- * debian-6.12, so a short run has only one of them each day, in turn.
+ * The kernels that run the contract suite and test/lab/guest. The oldest and the newest kernel open
+ * devices by group like debian-6.12, so a short run has only one of them each day, in turn. A short
+ * run has test/lab/guest on one kernel each day, because each file of tests starts slowly in a guest.
  */
 function contractRuns() {
   if (FULL || words.length > 0) return EMULATED;
-  const turns = [EMULATED[0], EMULATED[2]].filter((run) => lacks(run) === undefined);
-  return EMULATED.filter((run) => !turns.includes(run) || run === today(turns));
+  const available = EMULATED.filter((run) => lacks(run) === undefined);
+  const [oldest, , newest] = EMULATED;
+  const turns = [oldest, newest].filter((run) => available.includes(run));
+  const runs = available.filter((run) => !turns.includes(run) || run === today(turns));
+  return runs.map((run) => (run === today(runs) ? run : { ...run, files: [SUITE] }));
 }
 
 const arm64 = FULL || words.some((word) => word.includes('arm64'));
@@ -125,10 +129,7 @@ function lacks({ arch, kernel, variable }) {
   return `the kernel ${kernel} does not exist (set ${variable})`;
 }
 
-/**
- * A device with more vectors than the guest can provide. In a short run, only one guest has the
- * device. In a full run, several guests have the device.
- */
+/** A device with more vectors than the guest can provide, for the tests of test/lab/guest. */
 const MANY = 'nvme,max_ioqpairs=2047,msix_qsize=2048';
 
 /**
@@ -206,7 +207,7 @@ async function inGuest(
     kernel,
     via,
     files = [],
-    many = FULL,
+    many = files.length === 0,
     devices = DEFAULT_DEVICES,
     serve,
     before = [],
