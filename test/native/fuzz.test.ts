@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { FULL } from '../full.js';
+import { FULL, SEED } from '../full.js';
 import { compile, root, temporaryFolder } from './helpers.js';
 
 const INPUTS = FULL ? 100_000 : 2_000;
@@ -20,11 +20,10 @@ test('no fuzz target crashes or reports a wrong result', (t) => {
   const program = join(temporaryFolder(), 'fuzz');
   const sanitize = FULL ? ['-g', '-fsanitize=address,undefined', '-fno-sanitize-recover=all'] : [];
   compile(program, [...sanitize, '-pthread'], ...sources, 'test/fake_ioctl.cc');
-  const seed = String(FULL ? Date.now() : 1);
   // No library is preloaded, because the program must load its sanitizer library first.
   const env = { ...process.env, LD_PRELOAD: '' };
   const options = { encoding: 'utf8', env } as const;
-  const { status, stdout, stderr } = spawnSync(program, [String(INPUTS), seed], options);
-  t.log(`seed ${seed}: ${stdout.trim()}`);
+  const { status, stdout, stderr } = spawnSync(program, [String(INPUTS), String(SEED)], options);
+  t.log(`seed ${SEED}: ${stdout.trim()}`);
   t.is(status, 0, stderr);
 });

@@ -1,9 +1,9 @@
 // Generates random capabilities, headers and capability lists. Compares the library's listing with
-// the output of lspci. To repeat a test run, set VFIO_FUZZ_SEED to the seed that the
+// the output of lspci. To repeat a test run, set VFIO_TEST_SEED to the seed that the
 // run printed.
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { FULL } from '../full.js';
+import { FULL, SEED } from '../full.js';
 import { anything } from './lspci/anything.js';
 import { bodyOf } from './lspci/bodies.js';
 import { differences } from './lspci/compare.js';
@@ -13,7 +13,6 @@ import { KINDS } from './lspci/kinds.js';
 import { linked } from './lspci/links.js';
 import { FOLLOWED, LSPCI_VERSION } from './lspci/program.js';
 
-const SEED = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
 /** The number of PCI functions in one call of lspci. Each function gets its own bus number. */
 const BATCH = 50;
 const BATCHES = FULL ? 20 : 1;

@@ -1,17 +1,16 @@
 // Tests that each set bit of a status or control register changes the listing. The registers are
 // listed here from the specifications, independently of the decoder's tables. To repeat a run, set
-// VFIO_FUZZ_SEED to the seed that the run printed.
+// VFIO_TEST_SEED to the seed that the run printed.
 import test from 'ava';
 import fc from 'fast-check';
 import { capabilityName, registerOffset, REGISTERS } from '../../lib/pci/index.js';
 import { listConfig } from '../../lib/pci/listing/index.js';
-import { FULL } from '../full.js';
+import { FULL, SEED } from '../full.js';
 import { image, list } from './image.js';
 import { bodyOf } from './lspci/bodies.js';
 import { headerOf } from './lspci/headers.js';
 import { KINDS } from './lspci/kinds.js';
 
-const SEED = Number(process.env.VFIO_FUZZ_SEED ?? (FULL ? Date.now() & 0x7fff_ffff : 1));
 const RUNS = FULL ? 300 : 40;
 
 type Row = readonly [label: string, offset: number, bytes: 1 | 2 | 4];

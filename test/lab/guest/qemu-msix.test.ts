@@ -12,10 +12,9 @@ import {
 import type { QueuePair } from '../../../lib/demo/nvme/queue.js';
 import { PolledNvme } from '../../../bench/lib/nvme.js';
 import { NVME } from '../../contract/targets.js';
-import { FULL } from '../../full.js';
+import { FULL, SEED } from '../../full.js';
 
 const STEPS = FULL ? 10_000 : 2_000;
-const SEED = Number(process.env.VFIO_TEST_SEED ?? Date.now() % 2 ** 32);
 /** Vectors whose pending bits are next to the boundary of a dword or a quadword. */
 const VECTORS = [1, 2, 31, 32, 63, 64];
 const CONTROL = 12;
