@@ -1,6 +1,7 @@
 // Linux's own driver nvme uses mock:nvme through QEMU and a server.
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import { openDevice, PhysicalSource, serveDevice, VirtualIrqs, VirtualMsix } from 'vfio';
 import { temporaryFolder } from '../../../native/helpers.js';
@@ -50,11 +51,13 @@ test('the driver nvme of a guest uses mock:nvme, and the next guest works after 
   await driveDisk(t, server.path, 65);
   t.is(await gone, 'the client closed its connection');
 
+  const stdin = new PassThrough();
   const { exitCode, lines, errors } = await runScript('lost.sh', {
     serve: [`vfio-user:${server.path}`],
     modules: MODULES,
+    stdin,
     onLine(line) {
-      if (line === 'ready') server.kill();
+      if (line === 'ready') void server.kill().then(() => stdin.end());
     },
   });
   t.deepEqual(lines, [

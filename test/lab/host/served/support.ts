@@ -1,9 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { ExecutionContext } from 'ava';
+import { VfioError } from 'vfio';
 import { type LabOptions, runInLab } from 'vfio/lab';
 import { temporaryFolder } from '../../../native/helpers.js';
 import { root } from '../../../rooms.js';
@@ -21,13 +22,13 @@ export class Server {
   /** The errors that the server reported. */
   readonly errors: string[] = [];
   readonly #events = new EventEmitter();
-  readonly #kill: () => void;
+  readonly #process: ChildProcess;
 
   private constructor(args: readonly string[]) {
     const cli = join(root, 'dist/lib/cli/main.js');
     const all = [cli, 'serve', ...args, '--socket', this.path, '--json'];
     const server = spawn(process.execPath, all, { stdio: ['ignore', 'pipe', 'inherit'] });
-    this.#kill = () => server.kill('SIGKILL');
+    this.#process = server;
     createInterface(server.stdout).on('line', (line) => {
       const { event, why, message } = JSON.parse(line) as Line;
       if (message !== undefined) this.errors.push(message);
@@ -38,9 +39,7 @@ export class Server {
   /** Starts a server, which ends when the test ends. */
   static async start(t: ExecutionContext, ...args: readonly string[]): Promise<Server> {
     const server = new Server(args);
-    t.teardown(() => {
-      server.kill();
-    });
+    t.teardown(() => server.kill());
     await server.next('serving');
     return server;
   }
@@ -51,8 +50,12 @@ export class Server {
     return why;
   }
 
-  kill(): void {
-    this.#kill();
+  /** Ends the process without notice, and waits for its end. */
+  async kill(): Promise<void> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode !== null || signalCode !== null) return;
+    this.#process.kill('SIGKILL');
+    await once(this.#process, 'exit');
   }
 }
 
@@ -91,7 +94,7 @@ export async function runScript(
       done();
     },
   });
-  const { exitCode } = await runInLab({
+  const guest = runInLab({
     command: 'sh',
     args: [join(root, 'test/lab/host/served', name)],
     kernel: 'debian-6.12',
@@ -101,5 +104,12 @@ export async function runScript(
     stderr,
     ...options,
   });
-  return { exitCode, lines, errors };
+  try {
+    const { exitCode } = await guest;
+    return { exitCode, lines, errors };
+  } catch (error) {
+    // A guest that ended by itself has left its last messages.
+    if (error instanceof VfioError) error.message += `\n${lines.join('\n')}\n${errors}`;
+    throw error;
+  }
 }
