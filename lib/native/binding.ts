@@ -348,6 +348,11 @@ export interface Native {
   ): boolean;
   /** Sends queued bytes. @returns whether the queue is empty */
   streamFlush(stream: Handle<'stream'>): boolean;
+  /**
+   * Lets the peer send no more bytes: its next send fails with EPIPE. {@link streamReceive} still
+   * returns the messages that have arrived.
+   */
+  streamShutDownReceive(stream: Handle<'stream'>): void;
   /** Closes the socket and all descriptors that the caller has not taken. Idempotent. */
   streamClose(stream: Handle<'stream'>): void;
 

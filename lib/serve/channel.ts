@@ -38,6 +38,7 @@ export class Channel {
   #isBusy = false;
   /** Whether bytes of a reply are queued. */
   #isFull = false;
+  #isStopped = false;
   /** The events that are watched; 0 if the watch is stopped. */
   #watched = 0;
 
@@ -68,7 +69,7 @@ export class Channel {
 
   /** Handles the messages that have arrived. The event loop calls this method. */
   wake(): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen || this.#isStopped) return;
     try {
       if (this.#isBusy) {
         this.#watchFor(0);
@@ -123,6 +124,35 @@ export class Channel {
     }
   }
 
+  /** Handles no further message. The current message can still be answered. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#watchFor(0);
+  }
+
+  /**
+   * Answers each message that has arrived with an error, and closes the socket. Without an answer,
+   * QEMU 11.1 aborts and the guest is lost. Idempotent.
+   *
+   * @param errno - a positive errno
+   */
+  finish(errno: number): void {
+    if (!this.#isOpen) return;
+    this.stop();
+    try {
+      this.#native.streamShutDownReceive(this.#stream);
+      do {
+        while (this.received.next()) {
+          this.startError(errno);
+          this.sendReply();
+        }
+      } while (!this.#isFull && this.#receive());
+    } catch {
+      // The peer has ended too, or breaks the protocol.
+    }
+    this.close();
+  }
+
   /** Closes the socket. Idempotent. */
   close(): void {
     if (!this.#isOpen) return;
@@ -142,7 +172,7 @@ export class Channel {
   }
 
   #handleMessages(): void {
-    while (this.#isOpen && !this.#isFull && this.received.next()) {
+    while (this.#isOpen && !this.#isStopped && !this.#isFull && this.received.next()) {
       const pending = this.#receiver.onMessage();
       if (pending === undefined) continue;
       this.#isBusy = true;
@@ -164,6 +194,7 @@ export class Channel {
   }
 
   #watchFor(events: number): void {
+    if (this.#isStopped) events = 0;
     if (this.#watched === events || !this.#isOpen) return;
     this.#watched = events;
     if (events === 0) this.#native.watchStop(this.#watch);

@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import type { ServableDevice } from '../contract/servable-device.js';
 import { VfioError } from '../errors.js';
 import type { Native } from '../native/binding.js';
@@ -80,13 +81,14 @@ export class Session implements Receiver {
   }
 
   /**
-   * Ends the session. Closes the connection and waits for the command in progress. Then turns off
-   * DMA, disables the interrupts, and removes the memory of the client.
+   * Ends the session. Waits for the command in progress, and answers further commands with ENODEV.
+   * Then turns off DMA, disables the interrupts, and removes the memory of the client.
    */
   async close(turnOffDma: () => void): Promise<void> {
     this.#hasEnded = true;
-    this.#channel.close();
+    this.#channel.stop();
     await this.#pending;
+    this.#channel.finish(constants.errno.ENODEV);
     const { irqs, memory } = this.#parts;
     turnOffDma();
     irqs.close();

@@ -91,6 +91,8 @@ class Stream {
     return queue_.empty();
   }
 
+  void ShutDownReceive() { Check(env_, core::ShutDownReceive(socket()), "shutdown"); }
+
   // Closes the socket and the descriptors that no TakeFds() call has returned.
   void Close() {
     socket_.reset();
@@ -177,6 +179,10 @@ Napi::Value StreamFlush(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), HandleAt<Stream>(info, 0)->Flush());
 }
 
+void StreamShutDownReceive(const Napi::CallbackInfo& info) {
+  HandleAt<Stream>(info, 0)->ShutDownReceive();
+}
+
 void StreamClose(const Napi::CallbackInfo& info) { HandleAt<Stream>(info, 0)->Close(); }
 
 }  // namespace
@@ -192,6 +198,7 @@ void ExportSockets(Napi::Object exports) {
   Export<StreamWait>(exports, "streamWait");
   Export<StreamSend>(exports, "streamSend");
   Export<StreamFlush>(exports, "streamFlush");
+  Export<StreamShutDownReceive>(exports, "streamShutDownReceive");
   Export<StreamClose>(exports, "streamClose");
 }
 

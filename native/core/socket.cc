@@ -124,6 +124,8 @@ ssize_t Send(int socket, const void* from, size_t length, const std::vector<int3
   return Result(sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
+int ShutDownReceive(int socket) { return Result(shutdown(socket, SHUT_RD)); }
+
 int Wait(int socket, int events, int timeout_ms) {
   pollfd polled = {socket, static_cast<short>(events), 0};
   const int result = Result(poll(&polled, 1, timeout_ms));

@@ -1,5 +1,5 @@
 // Resets, and the end of a client.
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 import test from 'ava';
@@ -11,7 +11,14 @@ import { native } from '../../lib/native/binding.js';
 import { PIN } from './card.js';
 import { CONFIG } from './guest-nvme.js';
 import { COMMANDS, RawClient } from './raw-client.js';
-import { createEventfd, createEventfds, GuestRam, readEventfd, startServer } from './support.js';
+import {
+  connect,
+  createEventfd,
+  createEventfds,
+  GuestRam,
+  readEventfd,
+  startServer,
+} from './support.js';
 
 const PAGE = BigInt(PAGE_SIZE);
 const [INTX, MSIX, REQ] = [0, 2, 4] as const;
@@ -199,4 +206,32 @@ test('INTx and its unmask eventfd are bound after DEVICE_RESET and FLR', async (
     await client.read(0, PIN, 4);
   }
   client.close();
+});
+
+test('when a server closes, each command that has arrived gets a reply', async (t) => {
+  const reset = new EventEmitter<{ start: []; finish: [] }>();
+  const server = await startServer(t, 'mock:serve-card#replies', {
+    async reset(cause) {
+      if (cause !== 'command') return;
+      const finish = once(reset, 'finish');
+      reset.emit('start');
+      await finish;
+    },
+  });
+  const client = await connect(t, server);
+  const started = once(reset, 'start');
+  const inProgress = client.send(COMMANDS.reset);
+  await started;
+  client.post(0, PIN, Uint8Array.of(0, 0, 0, 0));
+  const waiting = [client.send(COMMANDS.getInfo), client.send(COMMANDS.getInfo)];
+  const closed = server.close();
+  reset.emit('finish');
+  const replies = [await client.reply(), await client.reply(), await client.reply()];
+  await client.waitForEnd();
+  await closed;
+  const { ENODEV } = constants.errno;
+  t.deepEqual(
+    replies.map(({ id, errno }) => ({ id, errno })),
+    [{ id: inProgress, errno: 0 }, ...waiting.map((id) => ({ id, errno: ENODEV }))],
+  );
 });
