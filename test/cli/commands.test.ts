@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import test from 'ava';
 import { vfioHere } from './in-process.js';
-import { finish, startVfio, vfio } from './vfio.js';
+import { finish, startVfio } from './vfio.js';
 
 interface Info {
   device: string;
@@ -16,7 +16,7 @@ interface Info {
 }
 
 test('`vfio info` prints regions, interrupts, features, DMA, resets and capabilities', async (t) => {
-  const { code, stdout, stderr } = await vfio(['info', 'mock:nvme']);
+  const { code, stdout, stderr } = await vfioHere(['info', 'mock:nvme']);
   t.deepEqual([code, stderr], [0, '']);
   const sections = [...stdout.matchAll(/^\w+$/gm)].map(([name]) => name);
   const wanted = ['regions', 'interrupts', 'features', 'dma', 'reset', 'capabilities'];
@@ -45,8 +45,8 @@ test('`vfio info --json` describes a mock device that emulates an older kernel',
 
 test('`vfio reset` prints the duration of the reset', async (t) => {
   const [text, json] = await Promise.all([
-    vfio(['reset', 'mock:nvme']),
-    vfio(['reset', 'mock:edu', '--json']),
+    vfioHere(['reset', 'mock:nvme']),
+    vfioHere(['reset', 'mock:edu', '--json']),
   ]);
   t.regex(text.stdout, /^mock:nvme: reset in \d+ ms\n$/);
   const { device, reset } = JSON.parse(json.stdout) as { device: string; reset: boolean };
@@ -135,7 +135,7 @@ test('bind, release, vfs and doctor refuse mock devices', async (t) => {
 test('bind, release, vfs and doctor refuse devices of a server', async (t) => {
   const name = 'vfio-user:/run/edu.sock';
   const outcomes = await Promise.all(
-    ['bind', 'release', 'vfs', 'doctor'].map((command) => vfio([command, name])),
+    ['bind', 'release', 'vfs', 'doctor'].map((command) => vfioHere([command, name])),
   );
   for (const { code, stdout, stderr } of outcomes) {
     t.deepEqual([code, stdout], [2, '']);

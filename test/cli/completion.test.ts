@@ -8,7 +8,7 @@ import { COMMANDS } from '../../lib/cli/commands.js';
 import { describeAll, spellings } from '../../lib/cli/completion/tree.js';
 import { listDevices } from '../../lib/mock.js';
 import { temporaryFolder } from '../native/helpers.js';
-import { vfio } from './vfio.js';
+import { vfioHere } from './in-process.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const mockDevices = listDevices().map(({ name }) => name);
@@ -20,7 +20,7 @@ const functions = existsSync(DEVICES) ? readdirSync(DEVICES) : [];
  * installed.
  */
 async function scriptFor(t: ExecutionContext, shell: string): Promise<string | undefined> {
-  const { code, stdout } = await vfio(['completion', shell]);
+  const { code, stdout } = await vfioHere(['completion', shell]);
   t.is(code, 0);
   const file = join(temporaryFolder(), '_vfio');
   writeFileSync(file, stdout);
@@ -144,7 +144,7 @@ test('each completion script contains every option and every operand of every co
     [...Object.keys(COMMANDS), 'help'],
   );
   for (const shell of ['bash', 'zsh', 'fish']) {
-    const { stdout } = await vfio(['completion', shell]);
+    const { stdout } = await vfioHere(['completion', shell]);
     for (const { options } of commands) {
       for (const option of options) {
         const [long = ''] = spellings(option);
@@ -156,7 +156,7 @@ test('each completion script contains every option and every operand of every co
 });
 
 test('`vfio completion` reports an unknown shell as a usage error', async (t) => {
-  const { code, stdout, stderr } = await vfio(['completion', 'tcsh']);
+  const { code, stdout, stderr } = await vfioHere(['completion', 'tcsh']);
   t.deepEqual([code, stdout], [2, '']);
   t.is(stderr, "vfio: the shell must be bash or zsh or fish, not 'tcsh'\n");
 });

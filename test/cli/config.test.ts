@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { vfioHere } from './in-process.js';
-import { finish, type Outcome, startVfio } from './vfio.js';
+import './programs/vpd-card.js';
+import type { Outcome } from './vfio.js';
 
 test('`vfio config` prints decoded registers and the sizes of regions', async (t) => {
   const { code, stdout } = await vfioHere(['config', 'mock:nvme']);
@@ -25,10 +26,8 @@ test('`vfio config --json` prints the flags of each capability', async (t) => {
   t.deepEqual(msix?.flags, { Enable: false, Masked: false });
 });
 
-const NODE_OPTIONS = `--import=${new URL('programs/vpd-card.js', import.meta.url).href}`;
-
 test('`vfio config` reads vital product data through the registers of the VPD capability', async (t) => {
-  const { stdout } = await finish(startVfio(['config', 'mock:vpd-card'], { NODE_OPTIONS }));
+  const { stdout } = await vfioHere(['config', 'mock:vpd-card']);
   const listed = stdout.slice(stdout.indexOf('\tCapabilities:'));
   t.is(
     listed,
@@ -41,7 +40,7 @@ test('`vfio config` reads vital product data through the registers of the VPD ca
 async function ofSnapshot(edit: (card: string) => string, ...args: string[]): Promise<Outcome> {
   const folder = mkdtempSync(join(tmpdir(), 'vfio-config-'));
   const file = join(folder, 'card.json');
-  await finish(startVfio(['snapshot', 'mock:vpd-card', file], { NODE_OPTIONS }));
+  await vfioHere(['snapshot', 'mock:vpd-card', file]);
   writeFileSync(file, edit(readFileSync(file, 'utf8')));
   const outcome = await vfioHere(['config', `mock:${file}`, ...args]);
   rmSync(folder, { recursive: true });

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import test from 'ava';
 import { temporaryFolder } from '../native/helpers.js';
-import { startVfio, vfio } from './vfio.js';
+import { vfioHere } from './in-process.js';
+import { startVfio } from './vfio.js';
 
 /** Replaces each value of an object by the value's type, recursively. */
 function shape(value: unknown): unknown {
@@ -12,7 +13,7 @@ function shape(value: unknown): unknown {
 }
 
 test('`vfio demo mock:dsa --json` prints only the vectors and the forged handle', async (t) => {
-  const { code, stdout } = await vfio(['demo', 'mock:dsa', '--json']);
+  const { code, stdout } = await vfioHere(['demo', 'mock:dsa', '--json']);
   t.is(code, 0);
   const printed: unknown = JSON.parse(stdout);
   const vector = {
@@ -31,7 +32,7 @@ test('`vfio demo mock:dsa --json` prints only the vectors and the forged handle'
 });
 
 test('the output of `vfio demo mock:edu --json` begins with a description of the device', async (t) => {
-  const { code, stdout } = await vfio(['demo', 'mock:edu', '--json']);
+  const { code, stdout } = await vfioHere(['demo', 'mock:edu', '--json']);
   t.is(code, 0);
   t.like(JSON.parse(stdout), { device: 'mock:edu', ids: '1234:11e8', ok: true });
 });
@@ -41,7 +42,7 @@ test('the demo of a served DSA says that vfio-user has no PASIDs', async (t) => 
   const server = startVfio(['serve', 'mock:dsa', '--socket', path, '--once']);
   const ended = once(server, 'exit');
   await once(server.stdout, 'data');
-  const { code, stderr } = await vfio(['demo', `vfio-user:${path}`]);
+  const { code, stderr } = await vfioHere(['demo', `vfio-user:${path}`]);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENOTSUP: the demo of a DSA attaches PASIDs.* no such command/);
   t.deepEqual(await ended, [0, null]);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { temporaryFolder } from '../native/helpers.js';
+import { vfioHere } from './in-process.js';
 import { modelModule } from './model-module.js';
 import { VFIO, vfio } from './vfio.js';
 
@@ -27,14 +28,14 @@ test('`vfio list` and the completion show a model that --import registers', asyn
 });
 
 test('a command opens a device of a model that --import registers', async (t) => {
-  const imports = importing('imported');
+  const imports = importing('opened');
   const commands = [
-    ['info', 'mock:imported'],
-    ['config', 'mock:imported', 'command'],
-    ['peek', 'mock:imported', 'config', '0', '-w', '2'],
+    ['info', 'mock:opened'],
+    ['config', 'mock:opened', 'command'],
+    ['peek', 'mock:opened', 'config', '0', '-w', '2'],
   ];
   for (const command of commands) {
-    const { code, stderr } = await vfio([...command, ...imports]);
+    const { code, stderr } = await vfioHere([...command, ...imports]);
     t.deepEqual([code, stderr], [0, ''], command.join(' '));
   }
 });
@@ -51,12 +52,12 @@ test('--import accepts the name of a package that the current folder can import'
 });
 
 test('--import reports a missing module in one line, and the error of a module with its place', async (t) => {
-  const missing = await vfio(['list', '--import', './none.mjs']);
+  const missing = await vfioHere(['list', '--import', './none.mjs']);
   t.deepEqual([missing.code, missing.stdout], [2, '']);
   t.is(missing.stderr, "vfio: --import: there is no module './none.mjs'\n");
   const broken = join(temporaryFolder(), 'broken.mjs');
   writeFileSync(broken, "throw new TypeError('no such card')");
-  const thrown = await vfio(['list', '--import', broken]);
+  const thrown = await vfioHere(['list', '--import', broken]);
   t.deepEqual([thrown.code, thrown.stdout], [1, '']);
   t.regex(thrown.stderr, /TypeError: no such card[^]*broken\.mjs:1/);
 });

@@ -32,7 +32,7 @@ async function captureOutput(args: readonly string[], cwd: string): Promise<Outc
 }
 
 /** Collects the text that is written to a stream, until `end()`. */
-function capture(stream: NodeJS.WriteStream): { text: string; end(): void } {
+export function capture(stream: NodeJS.WriteStream): { text: string; end(): void } {
   const write = stream.write.bind(stream);
   const captured = {
     text: '',

@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import test from 'ava';
 import { listDevices } from '../../lib/mock.js';
-import { vfio } from './vfio.js';
+import { vfioHere } from './in-process.js';
 
 const mockDevices = listDevices().map(({ name }) => name);
 
 test('`vfio list` prints the PCI functions of this machine and the mock devices', async (t) => {
-  const { code, stdout } = await vfio(['list']);
+  const { code, stdout } = await vfioHere(['list']);
   t.is(code, 0);
   const [heading = '', ...lines] = stdout.trimEnd().split('\n');
   t.regex(heading, /^DEVICE +IDS +DRIVER +GROUP +STATE +NAME$/);
@@ -18,7 +18,7 @@ test('`vfio list` prints the PCI functions of this machine and the mock devices'
 });
 
 test('`vfio list` prints the same device names as lspci', async (t) => {
-  const { stdout } = await vfio(['list']);
+  const { stdout } = await vfioHere(['list']);
   const titles = new Map<string, string>();
   for (const line of stdout.split('\n')) {
     const [name = '', , , , , title = ''] = line.split(/ {2,}/);
@@ -39,7 +39,7 @@ test('`vfio list` prints the same device names as lspci', async (t) => {
 });
 
 test('`vfio list --json` states the reason why a function cannot be opened', async (t) => {
-  const { stdout } = await vfio(['list', '--json']);
+  const { stdout } = await vfioHere(['list', '--json']);
   const found = JSON.parse(stdout) as { name: string; ready: boolean; missing?: string }[];
   let real: string[] = [];
   try {
@@ -55,5 +55,5 @@ test('`vfio list --json` states the reason why a function cannot be opened', asy
 });
 
 test('list refuses arguments', async (t) => {
-  t.is((await vfio(['list', 'everything'])).code, 2);
+  t.is((await vfioHere(['list', 'everything'])).code, 2);
 });

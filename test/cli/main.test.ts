@@ -20,25 +20,25 @@ test('`vfio --help` lists the commands', async (t) => {
 });
 
 test('without a command, vfio prints the list of commands, and an unknown command gives a one-line error', async (t) => {
-  const none = await vfio([]);
+  const none = await vfioHere([]);
   t.is(none.code, 2);
   t.is(none.stdout, '');
-  const strange = await vfio(['fly']);
+  const strange = await vfioHere(['fly']);
   t.is(strange.code, 2);
   t.is(strange.stderr, "vfio: unknown command 'fly': see vfio --help\n");
-  t.is((await vfio(['constructor'])).code, 2);
+  t.is((await vfioHere(['constructor'])).code, 2);
 });
 
 test('a command with the option --help prints its help and does not run', async (t) => {
-  const { code, stdout, stderr } = await vfio(['demo', 'mock:nonsense', '--help']);
+  const { code, stdout, stderr } = await vfioHere(['demo', 'mock:nonsense', '--help']);
   t.deepEqual([code, stderr], [0, '']);
   t.regex(stdout, /^vfio demo <device>/);
 });
 
 test('`vfio help` and `vfio help <command>` print the same texts as --help', async (t) => {
-  t.deepEqual(await vfio(['help']), await vfio(['--help']));
-  t.deepEqual(await vfio(['help', 'lab']), await vfio(['lab', '--help']));
-  const strange = await vfio(['help', 'fly']);
+  t.deepEqual(await vfioHere(['help']), await vfioHere(['--help']));
+  t.deepEqual(await vfioHere(['help', 'lab']), await vfioHere(['lab', '--help']));
+  const strange = await vfioHere(['help', 'fly']);
   t.deepEqual([strange.code, strange.stdout], [2, '']);
   t.is(strange.stderr, "vfio: unknown command 'fly': see vfio --help\n");
 });
@@ -52,7 +52,7 @@ test('an unknown option gives a one-line error and exit code 2', async (t) => {
 });
 
 test('a failure is printed as one line, followed by a hint on the next line', async (t) => {
-  const { code, stderr } = await vfio(['demo', 'ffff:ffff']);
+  const { code, stderr } = await vfioHere(['demo', 'ffff:ffff']);
   t.is(code, 1);
   t.regex(
     stderr,
@@ -67,8 +67,8 @@ test('a command writes no colours to a pipe', async (t) => {
 
 test('if an output file cannot be written, the command prints an error and starts no program', async (t) => {
   const [directory, output] = await Promise.all([
-    vfio(['run', 'mock:edu', '/']),
-    vfio(['trace', '-o', '/nonexistent/x', '--', process.execPath, '-e', 'console.log("ran")']),
+    vfioHere(['run', 'mock:edu', '/']),
+    vfioHere(['trace', '-o', '/nonexistent/x', '--', process.execPath, '-e', 'console.log("ran")']),
   ]);
   t.deepEqual([directory.code, output.code], [1, 1]);
   t.regex(directory.stderr, /^vfio: EISDIR: .*\n$/);

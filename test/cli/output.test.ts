@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { temporaryFolder } from '../native/helpers.js';
+import { vfioHere } from './in-process.js';
 import { VFIO, vfio } from './vfio.js';
 
 const TICKER = fileURLToPath(new URL('programs/ticker.js', import.meta.url));
@@ -39,7 +40,7 @@ test('`vfio run` refuses an endless line in a script before the line fills the m
 test('a command refuses a FIFO as a snapshot file', async (t) => {
   const path = join(temporaryFolder(), 'fifo');
   execFileSync('mkfifo', [path]);
-  const { code, stderr } = await vfio(['info', `mock:${path}`]);
+  const { code, stderr } = await vfioHere(['info', `mock:${path}`]);
   t.is(code, 1);
   t.is(stderr, `vfio: EINVAL: not a regular file '${path}'\n`);
 });

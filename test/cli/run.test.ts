@@ -166,7 +166,7 @@ for (const { args, says } of [
 }
 
 test('the option --via with an interface that the device does not have gives an error', async (t) => {
-  const { code, stderr } = await vfio(['run', 'mock:edu?kernel=6.1', '--via', 'cdev']);
+  const { code, stderr } = await here(['run', 'mock:edu?kernel=6.1', '--via', 'cdev']);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENOENT/);
 });

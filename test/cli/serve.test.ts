@@ -7,8 +7,9 @@ import test from 'ava';
 import type { ExecutionContext } from 'ava';
 import { temporaryFolder } from '../native/helpers.js';
 import { RawClient } from '../serve/raw-client.js';
+import { vfioHere } from './in-process.js';
 import { modelModule } from './model-module.js';
-import { VFIO, vfio } from './vfio.js';
+import { VFIO } from './vfio.js';
 
 /** Starts `vfio serve`. The process is killed when the test ends. */
 function start(t: ExecutionContext, cwd: string, ...args: string[]) {
@@ -77,13 +78,13 @@ test('serve --import serves a model that a module registers', async (t) => {
 });
 
 test('wrong usage and a socket in use are one-line errors', async (t) => {
-  const missing = await vfio(['serve', 'mock:nvme']);
+  const missing = await vfioHere(['serve', 'mock:nvme']);
   t.is(missing.code, 2);
   t.regex(missing.stderr, /give --socket <path>/);
   const folder = temporaryFolder();
   const { next } = start(t, folder, 'mock:edu', '--socket', 's');
   await next();
-  const second = await vfio(['serve', 'mock:edu', '--socket', join(folder, 's')]);
+  const second = await vfioHere(['serve', 'mock:edu', '--socket', join(folder, 's')]);
   t.is(second.code, 1);
   t.regex(second.stderr, /EADDRINUSE: another program listens at the socket/);
 });

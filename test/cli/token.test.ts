@@ -1,7 +1,7 @@
 import test from 'ava';
 import { chooseToken } from '../../lib/cli/token.js';
 import { COMMANDS, loadCommand } from '../../lib/cli/commands.js';
-import { vfio } from './vfio.js';
+import { vfioHere } from './in-process.js';
 
 const TOKEN = '00112233-4455-6677-8899-aabbccddeeff';
 const OTHER = '99112233-4455-6677-8899-aabbccddeeff';
@@ -32,13 +32,13 @@ test('every command that opens a device has the option --vf-token', async (t) =>
 });
 
 test('a VF token that is not a UUID is a usage error', async (t) => {
-  const { code, stderr } = await vfio(['info', 'mock:nvme', '--vf-token', 'x']);
+  const { code, stderr } = await vfioHere(['info', 'mock:nvme', '--vf-token', 'x']);
   t.is(code, 2);
   t.regex(stderr, /^vfio: --vf-token must be a UUID such as .*\n$/);
 });
 
 test('if a device accepts no token, the option --vf-token fails with EINVAL and a hint', async (t) => {
-  const { code, stderr } = await vfio(['info', 'mock:edu', '--vf-token', TOKEN]);
+  const { code, stderr } = await vfioHere(['info', 'mock:edu', '--vf-token', TOKEN]);
   t.is(code, 1);
   t.regex(stderr, /EINVAL/);
 });

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { root, temporaryFolder } from '../native/helpers.js';
+import { vfioHere } from './in-process.js';
 import { endOf, runUntil } from './run-until.js';
 import { finish, startVfio, vfio, VFIO } from './vfio.js';
 
@@ -63,14 +64,14 @@ test('with --registers, the log of a record shows names and fields', async (t) =
   const record = join(temporaryFolder(), 'record.jsonl');
   const demo = startVfio(['demo', 'mock:nvme'], { VFIO_RECORD: record });
   t.is((await finish(demo)).code, 0);
-  const { stdout, code } = await vfio(['trace', '--log', '--registers', FILE, record]);
+  const { stdout, code } = await vfioHere(['trace', '--log', '--registers', FILE, record]);
   t.is(code, 0);
   t.regex(stdout, /^bar0\.cc\.en <- 1, /m);
 });
 
 test('a wrong register file is refused before the program starts', async (t) => {
   const program = ['--', process.execPath, HANGS, 'poll in vain'];
-  const { stderr, code } = await vfio(['trace', '--registers', '/nowhere.json', ...program]);
+  const { stderr, code } = await vfioHere(['trace', '--registers', '/nowhere.json', ...program]);
   t.is(code, 1);
   t.regex(stderr, /^vfio: ENOENT: .*nowhere\.json/);
 });

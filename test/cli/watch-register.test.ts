@@ -5,8 +5,9 @@ import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { root, temporaryFolder } from '../native/helpers.js';
+import { vfioHere } from './in-process.js';
 import { Terminal } from './terminal.js';
-import { startVfio, vfio, VFIO } from './vfio.js';
+import { startVfio, VFIO } from './vfio.js';
 
 const SIZE = { rows: 24, columns: 80 };
 
@@ -127,7 +128,7 @@ test('`vfio watch` of a register reports wrong usage in one line', async (t) => 
     { args: ['mock:edu', 'bar0', '0', '--irq', 'msi'], says: '--irq does not concern a register' },
     { args: ['mock:edu', '--width', '4'], says: '--width needs a region and an offset' },
   ];
-  const outcomes = await Promise.all(cases.map(({ args }) => vfio(['watch', ...args])));
+  const outcomes = await Promise.all(cases.map(({ args }) => vfioHere(['watch', ...args])));
   outcomes.forEach(({ code, stdout, stderr }, i) => {
     t.deepEqual([code, stdout], [2, '']);
     t.true(stderr.startsWith(`vfio: ${cases[i]?.says ?? ''}`), stderr);
@@ -149,7 +150,7 @@ test('with --registers, `vfio watch` takes the name of a register, and shows fie
     [['bar0.counter', '8'], /'bar0\.counter' has no offset/],
     [['bar0.other'], /other/],
   ] as const) {
-    const wrong = await vfio(['watch', 'mock:edu', ...place, '--registers', file]);
+    const wrong = await vfioHere(['watch', 'mock:edu', ...place, '--registers', file]);
     t.is(wrong.code, 2);
     t.regex(wrong.stderr, reason);
   }

@@ -6,7 +6,8 @@ import { chart, short, summary } from '../../lib/cli/watch/view.js';
 import { Meter } from '../../lib/cli/watch/meter.js';
 import { watchVectors } from '../../lib/cli/watch/vectors.js';
 import { openDeviceSync } from '../../lib/mock.js';
-import { finish, startVfio, vfio } from './vfio.js';
+import { vfioHere } from './in-process.js';
+import { finish, startVfio } from './vfio.js';
 
 const TICKER = fileURLToPath(new URL('programs/ticker.js', import.meta.url));
 const ENV = { NODE_OPTIONS: `--import=${TICKER}` };
@@ -99,7 +100,7 @@ test('`vfio watch` reports a usage error before the device is opened', async (t)
     { args: ['mock:edu', '--irq', 'msix'], says: 'mock:edu has no msix' },
     { args: [], says: 'give <device>' },
   ];
-  const outcomes = await Promise.all(cases.map(({ args }) => vfio(['watch', ...args])));
+  const outcomes = await Promise.all(cases.map(({ args }) => vfioHere(['watch', ...args])));
   outcomes.forEach(({ code, stdout, stderr }, i) => {
     t.deepEqual([code, stdout], [2, '']);
     t.true(stderr.startsWith(`vfio: ${cases[i]?.says ?? ''}`), stderr);
