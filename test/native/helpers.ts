@@ -1,5 +1,16 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -147,7 +158,24 @@ export function compile(to: string, flags: readonly string[], ...sources: string
   compileWith(process.env.CXX ?? 'g++', to, flags, ...sources);
 }
 
-/** Compiles source files of native/ with a compiler. */
+/** The compiled test programs. node-gyp empties the folder when it builds the addon. */
+const compiled = join(root, 'build/test-programs');
+
+/** Returns a hash of a command line and of all files in native/ that the command can read. */
+function hashOf(command: readonly string[]): string {
+  const hash = createHash('sha256').update(JSON.stringify(command));
+  const native = join(root, 'native');
+  for (const name of readdirSync(native, { recursive: true, encoding: 'utf8' }).sort()) {
+    if (!/\.(cc|h)$/.test(name)) continue;
+    hash.update(`${name}\n`).update(readFileSync(join(native, name)));
+  }
+  return hash.digest('hex');
+}
+
+/**
+ * Compiles source files of native/ with a compiler. If the same compilation was done before, the
+ * function copies its result.
+ */
 export function compileWith(
   compiler: string,
   to: string,
@@ -156,7 +184,17 @@ export function compileWith(
 ): void {
   const paths = sources.map((source) => join(root, 'native', source));
   for (const path of paths) if (!existsSync(path)) throw new Error(`no such file: ${path}`);
-  execFileSync(compiler, ['-std=c++17', '-O1', ...flags, '-o', to, ...paths]);
+  const args = ['-std=c++17', '-O1', ...flags, ...paths];
+  const cached = join(compiled, hashOf([compiler, ...args]));
+  if (!existsSync(cached)) {
+    mkdirSync(compiled, { recursive: true });
+    execFileSync(compiler, [...args, '-o', to]);
+    const copy = `${cached}.${process.pid}`;
+    copyFileSync(to, copy);
+    renameSync(copy, cached);
+  } else {
+    copyFileSync(cached, to);
+  }
 }
 
 /**
