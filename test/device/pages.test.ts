@@ -2,6 +2,7 @@
 // which the auxiliary vector of the kernel names another page size.
 import { execFileSync } from 'node:child_process';
 import test from 'ava';
+import { FULL } from '../full.js';
 
 const lib = (path: string) => new URL(`../../lib/${path}`, import.meta.url).href;
 
@@ -25,7 +26,8 @@ function run(pageSize: number, program: string): unknown {
   return JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' }));
 }
 
-for (const size of [4096, 16_384, 65_536]) {
+// The lab has guests whose kernels use pages of 4 KiB and of 16 KiB.
+for (const size of FULL ? [4096, 16_384, 65_536] : [65_536]) {
   test(`with pages of ${size} bytes, DMA memory has whole pages`, (t) => {
     const seen = run(
       size,

@@ -6,13 +6,13 @@ import type { Cycles } from './cycles.js';
 
 const PROGRAM = fileURLToPath(new URL('cycles.js', import.meta.url));
 /**
- * Allowed growth of the heap in kB. A cycle allocates 512 KiB. If 2 % of the cycles leak, the
+ * Allowed growth of the heap in kB. A cycle allocates 512 KiB. If more than 20 cycles leak, the
  * growth exceeds this limit.
  */
 const MAX_HEAP_GROWTH = 10 * 1024;
 /**
  * Allowed growth of resident memory in kB. Compiled code and V8's young generation need up to
- * 40 MB. If 20 % of the cycles leak, the growth exceeds this limit.
+ * 40 MB. If more than 190 cycles leak, the growth exceeds this limit.
  *
  * The limit does not apply to mock devices, because their memory is part of V8's heap. Since Node
  * 22, V8 keeps many freed pages after it has collected much garbage.

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import test from 'ava';
 import { PAGE_SIZE } from '../../lib/checks.js';
 import type * as mockApi from 'vfio/mock';
+import { FULL } from '../full.js';
 
 // The library's own errors are created by these classes, because the library looks up the names
 // TypeError and RangeError at each throw. V8's errors and Node's errors have other classes.
@@ -90,6 +91,12 @@ const VALUES: readonly unknown[] = [
   ...[new Map([['x', new Uint8Array(1)]]), new Map([[4095, new Uint8Array(2)]])],
   ...[new Uint8Array(4), new Uint8Array(40_000), new Uint32Array(2), new Date(0)],
 ];
+
+/**
+ * A short run tries every third pair of a field and a value. The number of values is no multiple of
+ * three, so each value is tried in many fields.
+ */
+const STEP = FULL ? 1 : 3;
 
 type Path = readonly string[];
 
@@ -184,9 +191,11 @@ for (const mode of MODES) {
 
   test(`a wrong value in a model with ${mode} is refused when the model is opened`, (t) => {
     t.timeout(10 * 60_000);
+    let pairs = 0;
     let refused = 0;
     for (const path of pathsOf(makeModel(mode))) {
       for (const value of VALUES) {
+        if (pairs++ % STEP !== 0) continue;
         const { model, isFunction } = makeWrong(mode, path, value);
         try {
           const device = open(model);
@@ -207,6 +216,6 @@ for (const mode of MODES) {
       }
     }
     t.log(`${refused} models refused`);
-    t.true(refused > 1000);
+    t.true(refused > 1000 / STEP);
   });
 }

@@ -2,6 +2,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { flagsOf, listConfig } from '../../lib/pci/listing/index.js';
 import { openDeviceSync } from '../../lib/mock.js';
+import { FULL } from '../full.js';
 import { differences } from './lspci/compare.js';
 import { readCorpus } from './lspci/corpus.js';
 import { askLspci, fromDump, toDump } from './lspci/dump.js';
@@ -47,7 +48,7 @@ withLspci('the listing of generated functions agrees with lspci', (t) => {
       const found = differences(config, askLspci(toDump('made up', config)) ?? '', false);
       if (found.length > 0) throw new Error(found.join('\n'));
     }),
-    { numRuns: 40 },
+    { numRuns: FULL ? 40 : 15 },
   );
   t.pass();
 });
@@ -67,7 +68,7 @@ test('the listing of random bytes does not throw', (t) => {
       config.set(bytes.subarray(0, 64), 0x40);
       listConfig(config);
     }),
-    { numRuns: 300 },
+    { numRuns: FULL ? 300 : 60 },
   );
   t.pass();
 });

@@ -11,7 +11,7 @@ import { bodyOf } from './lspci/bodies.js';
 import { headerOf } from './lspci/headers.js';
 import { KINDS } from './lspci/kinds.js';
 
-const RUNS = FULL ? 300 : 40;
+const RUNS = FULL ? 300 : 10;
 
 type Row = readonly [label: string, offset: number, bytes: 1 | 2 | 4];
 
