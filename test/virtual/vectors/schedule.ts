@@ -228,8 +228,9 @@ export interface Interleaving {
 /**
  * Runs a scenario in all interleavings with one or two interrupts. The interrupts fire at every
  * step in turn. The event loop turns after every operation, after no operation, or after a single
- * operation. With two interrupts, the short run tries only every fourth step, and never turns the
- * event loop after a single operation.
+ * operation. With two interrupts, the short run tries only every eighth step, and never turns the
+ * event loop after a single operation. With one interrupt, the short run tries only every fifth
+ * operation as the single operation, beginning with another operation at each step.
  *
  * @param scenario - runs one interleaving, and returns the verdict, the number of steps and the
  *   number of operations
@@ -245,8 +246,7 @@ export function explore(
   const { steps, operations } = scenario({ plan: new Map(), turns: () => false });
   const verdicts: Verdict[] = [];
   const failures: string[] = [];
-  const attempt = (plan: Map<number, number[]>, thorough: boolean) => {
-    const single = thorough ? Array.from({ length: operations }, (_, i) => i) : [];
+  const attempt = (plan: Map<number, number[]>, single: readonly number[]) => {
     for (const when of ['always', 'never', ...single]) {
       const turns = (operation: number) => when === 'always' || operation === when;
       const { verdict } = scenario({ plan, turns });
@@ -258,17 +258,20 @@ export function explore(
       }
     }
   };
+  const every = Array.from({ length: operations }, (_, i) => i);
+  const ofPairs = FULL ? every : [];
   for (const cause of causes) {
     for (let first = 0; first < steps; first++) {
-      attempt(new Map([[first, [cause]]]), true);
-      attempt(new Map([[first, [cause, cause]]]), FULL);
-      for (let second = first + 1; pairs && second < steps; second += FULL ? 1 : 4) {
+      const single = every.filter((i) => FULL || (first + i) % 5 === 0);
+      attempt(new Map([[first, [cause]]]), single);
+      attempt(new Map([[first, [cause, cause]]]), ofPairs);
+      for (let second = first + 1; pairs && second < steps; second += FULL ? 1 : 8) {
         attempt(
           new Map([
             [first, [cause]],
             [second, [cause]],
           ]),
-          FULL,
+          ofPairs,
         );
       }
     }
