@@ -1,11 +1,11 @@
 import test from 'ava';
+import { PAGE_SIZE as PAGE } from '../../../lib/checks.js';
 import { openConnection, openDevice, openDeviceSync, VfioError } from '../../../lib/index.js';
 import { collectGarbage, countFds } from '../../native/helpers.js';
 import { kill, startFake, startServer } from './support.js';
 
 const REGISTER = 0x1234_5678;
 const SHARED_REGISTER = 0xfeed_f00d;
-const PAGE = 4096;
 
 test.serial(
   'registers in a shared page are memory, and other registers are accessed by messages',
@@ -15,13 +15,13 @@ test.serial(
     t.is(region.sparseAreas, null);
     using window = region.map();
     t.is(window.read32(0), REGISTER);
-    t.is(window.read32(0x1000), SHARED_REGISTER);
-    t.is(region.load(0x1000, 4), 0, 'a message reads the register of the server');
-    window.write32(0x1004, 5);
-    t.is(window.read64(0x1000), (5n << 32n) | BigInt(SHARED_REGISTER));
-    t.is(region.load(0x1004, 4), 0);
-    window.write32(0x2000, 6);
-    t.is(region.load(0x2000, 4), 6);
+    t.is(window.read32(PAGE), SHARED_REGISTER);
+    t.is(region.load(PAGE, 4), 0, 'a message reads the register of the server');
+    window.write32(PAGE + 4, 5);
+    t.is(window.read64(PAGE), (5n << 32n) | BigInt(SHARED_REGISTER));
+    t.is(region.load(PAGE + 4, 4), 0);
+    window.write32(2 * PAGE, 6);
+    t.is(region.load(2 * PAGE, 4), 6);
     using second = region.map({ offset: PAGE, length: PAGE });
     t.is(second.read32(0), SHARED_REGISTER);
   },
@@ -45,7 +45,7 @@ test.serial('when the server is killed, the device is gone, and nothing hangs', 
   await reset;
   t.true(vector.closed);
   t.false(device.closed);
-  for (const offset of [0, 0x1000]) {
+  for (const offset of [0, PAGE]) {
     t.is(window.read32(offset), 0xffff_ffff);
     t.is(window.read64(offset), 2n ** 64n - 1n);
     t.is(window.read8(offset), 0xff);
@@ -107,7 +107,7 @@ test.serial('the server reaches only mapped memory, with the access of the mappi
   using device = await openDevice(await startFake('DMA by messages'));
   using window = device.bar(0).map();
   const refused = 0xeeee_eeee;
-  window.write64(0x100, 0x5000n);
+  window.write64(0x100, BigInt(5 * PAGE));
   t.is(window.read32(0x108), refused);
   const readable = device.dma.allocateSync(PAGE, { access: 'read' });
   window.write64(0x100, readable.iova);

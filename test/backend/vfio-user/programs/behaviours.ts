@@ -1,9 +1,11 @@
 import { closeSync, ftruncateSync, openSync, unlinkSync } from 'node:fs';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import { native } from '../../../../lib/native/binding.js';
 import { COMMANDS, header, words } from '../../../serve/raw-client.js';
 import { DMA_READ, DMA_WRITE, type FakeDevice, type Message } from './fake-device.js';
 
 const calls = native();
+const BAR_SIZE = BigInt(3 * PAGE_SIZE);
 
 /** @returns whether the behaviour has handled the message */
 type Behaviour = (device: FakeDevice, message: Message) => boolean;
@@ -66,17 +68,17 @@ function memoryFile(size: number): number {
 /** The bytes of struct vfio_region_info with one sparse area. */
 function sparseInfo(offset: number, size: number, areaSize = size): Buffer {
   const capability = [1 | (1 << 16), 0, 1, 0, BigInt(offset), BigInt(areaSize)] as const;
-  return Buffer.concat([words(64, 0xf, 0, 32, 0x3000n, 0n), words(...capability)]);
+  return Buffer.concat([words(64, 0xf, 0, 32, BAR_SIZE, 0n), words(...capability)]);
 }
 
 function shareBar(fileSize: number): Behaviour {
   let fd = -1;
   return onBarInfo((device, message) => {
     if (fd < 0) fd = memoryFile(fileSize);
-    const whole = sparseInfo(0x1000, 0x1000);
+    const whole = sparseInfo(PAGE_SIZE, PAGE_SIZE);
     const isLong = message.payload.readUInt32LE(0) >= whole.length;
-    // Offset 0x1000 of the file is a register that a message cannot read.
-    if (fileSize > 0x1000) calls.pwrite(fd, 0x1000, words(0xfeed_f00d));
+    // The second page of the file begins with a register that a message cannot read.
+    if (fileSize > PAGE_SIZE) calls.pwrite(fd, PAGE_SIZE, words(0xfeed_f00d));
     device.reply(message, isLong ? whole : whole.subarray(0, 32), [fd]);
   });
 }
@@ -84,7 +86,7 @@ function shareBar(fileSize: number): Behaviour {
 function shareFile(open: () => number): Behaviour {
   return onBarInfo((device, message) => {
     const fd = open();
-    device.reply(message, words(32, 7, 0, 0, 0x3000n, 0n), [fd]);
+    device.reply(message, words(32, 7, 0, 0, BAR_SIZE, 0n), [fd]);
     calls.close(fd);
   });
 }
@@ -169,11 +171,11 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
 
   // Regions and interrupts
   'long region information': onBarInfo((device, message) => {
-    device.reply(message, words(2 ** 31, 0xb, 0, 32, 0x3000n, 0n));
+    device.reply(message, words(2 ** 31, 0xb, 0, 32, BAR_SIZE, 0n));
   }),
   'an endless chain': onBarInfo((device, message) => {
     const chain = words(2, 32, 0, 0, 0n, 0n);
-    device.reply(message, Buffer.concat([words(64, 0xb, 0, 32, 0x3000n, 0n), chain]));
+    device.reply(message, Buffer.concat([words(64, 0xb, 0, 32, BAR_SIZE, 0n), chain]));
   }),
   'a large configuration space': on(COMMANDS.getRegionInfo, (device, message) => {
     const fd = calls.eventfdCreate();
@@ -183,11 +185,11 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   'endless vectors': on(COMMANDS.getIrqInfo, (device, message) => {
     device.reply(message, words(16, 1, message.payload.readUInt32LE(8), 2 ** 31));
   }),
-  'a shared page': shareBar(0x3000),
-  'a short file': shareBar(0x1000),
+  'a shared page': shareBar(3 * PAGE_SIZE),
+  'a short file': shareBar(PAGE_SIZE),
   'a sparse area beyond the region': onBarInfo((device, message) => {
-    const fd = memoryFile(0x10000);
-    device.reply(message, sparseInfo(0x2000, 0x8000), [fd]);
+    const fd = memoryFile(16 * PAGE_SIZE);
+    device.reply(message, sparseInfo(2 * PAGE_SIZE, 8 * PAGE_SIZE), [fd]);
     closeSync(fd);
   }),
   'an eventfd in place of memory': shareFile(() => calls.eventfdCreate()),

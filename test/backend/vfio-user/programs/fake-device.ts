@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { PAGE_SIZE } from '../../../../lib/checks.js';
 import { native } from '../../../../lib/native/binding.js';
 import { COMMANDS, header, words } from '../../../serve/raw-client.js';
 
@@ -23,12 +24,12 @@ export interface Message {
 
 /**
  * A vfio-user server for one client. The server encodes its messages itself, by the tables of the
- * protocol's description. The device has configuration space, 12 KiB of BAR 0, one INTx and four
+ * protocol's description. The device has configuration space, three pages of BAR 0, one INTx and four
  * MSI-X vectors.
  */
 export class FakeDevice {
   readonly config = Buffer.alloc(256);
-  readonly bar = Buffer.alloc(0x3000);
+  readonly bar = Buffer.alloc(3 * PAGE_SIZE);
   /** The descriptors that the client has sent with DMA_MAP. */
   readonly memory: number[] = [];
   /** The eventfds of MSI-X. */
