@@ -65,6 +65,16 @@ export function mappingAt(address: bigint): string {
   return smaps.find(has) ?? '';
 }
 
+/**
+ * Moves the memory of an ArrayBuffer to a new ArrayBuffer. Node 20 has no
+ * `ArrayBuffer.prototype.transfer`. Some newer versions refuse to transfer external memory by
+ * `structuredClone`.
+ */
+export function transfer(buffer: ArrayBuffer): ArrayBuffer {
+  const movable = buffer as ArrayBuffer & { transfer?: () => ArrayBuffer };
+  return movable.transfer?.() ?? structuredClone(buffer, { transfer: [buffer] });
+}
+
 /** Returns the number of open file descriptors of the process. */
 export function countFds(): number {
   return readdirSync('/proc/self/fd').length;

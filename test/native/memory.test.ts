@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'ava';
 import { native, type NativeMemory } from '../../lib/native/binding.js';
-import { collectGarbage, mappingAt, temporaryFile } from './helpers.js';
+import { collectGarbage, mappingAt, temporaryFile, transfer } from './helpers.js';
 import { PAGE_SIZE as PAGE } from '../../lib/checks.js';
 
 const calls = native();
@@ -141,12 +141,7 @@ test.serial('released memory stays mapped while a transferred buffer is referenc
   const memory = ofFile();
   const { address } = memory;
   new Uint8Array(memory.buffer).fill(7);
-  const movable = memory.buffer as ArrayBuffer & { transfer?: () => ArrayBuffer };
-  if (movable.transfer === undefined) {
-    t.log(`Node ${process.versions.node} has no ArrayBuffer.prototype.transfer: copied instead`);
-  }
-  let moved: ArrayBuffer | null =
-    movable.transfer?.() ?? structuredClone(memory.buffer, { transfer: [memory.buffer] });
+  let moved: ArrayBuffer | null = transfer(memory.buffer);
   release(memory);
   await collectGarbage();
   t.is(new Uint8Array(moved)[PAGE - 1], 7);
