@@ -11,7 +11,9 @@ import { bodyOf } from './lspci/bodies.js';
 import { headerOf } from './lspci/headers.js';
 import { KINDS } from './lspci/kinds.js';
 
-const RUNS = FULL ? 300 : 10;
+const RUNS = FULL ? 300 : 40;
+/** Number of tested bits of one kind after which a short run stops. */
+const ENOUGH_BITS = FULL ? Infinity : 200;
 
 type Row = readonly [label: string, offset: number, bytes: 1 | 2 | 4];
 
@@ -200,6 +202,7 @@ for (const [name, rows] of Object.entries(REGISTERS_OF)) {
       const { silent, count } = silentBits(config, at, rows);
       t.deepEqual(silent, [], `seed ${SEED}`);
       bits += count;
+      if (bits >= ENOUGH_BITS) break;
     }
     t.true(bits > 0);
     t.log(`${bits} bits, seed ${SEED}`);
@@ -208,8 +211,12 @@ for (const [name, rows] of Object.entries(REGISTERS_OF)) {
 
 for (const [type, rows] of Object.entries(HEADERS)) {
   test(`each set bit of a status or control register changes the listing: header type ${type}`, (t) => {
+    let bits = 0;
     for (const config of fc.sample(headerOf(Number(type)), { seed: SEED, numRuns: RUNS })) {
-      t.deepEqual(silentBits(config, 0, rows).silent, [], `seed ${SEED}`);
+      const { silent, count } = silentBits(config, 0, rows);
+      t.deepEqual(silent, [], `seed ${SEED}`);
+      bits += count;
+      if (bits >= ENOUGH_BITS) break;
     }
   });
 }
