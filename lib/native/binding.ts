@@ -1,3 +1,4 @@
+import { useTakeChanges } from '../changes.js';
 import { VfioError } from '../errors.js';
 import { loadAddon } from './addon.js';
 
@@ -392,6 +393,7 @@ export function native(): Native {
 
 function initialize(addon: Native): Native {
   addon.initialize((errno, syscall, path) => new VfioError({ errno, syscall, path }));
+  useTakeChanges((memory, seen, runs) => addon.takeChanges(memory, seen, runs));
   // Node-API fills the exports object, and V8 stores the object as a hash table. A copy of the
   // object has a hidden class, so each call is faster.
   return { ...addon };

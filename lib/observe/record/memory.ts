@@ -1,6 +1,6 @@
+import { type ComparedMemory, takeChangedWords } from '../../changes.js';
 import type { Memory } from '../../contract/index.js';
 import { VFIO_DMA_MAP_FLAG_READ, VFIO_DMA_MAP_FLAG_WRITE } from '../../contract/uapi.js';
-import { type ComparedMemory, takeChangedWords } from './changed-words.js';
 
 const WORD = 4;
 

@@ -1,9 +1,7 @@
 import test from 'ava';
-import {
-  type ComparedMemory,
-  takeChangedWords,
-  takeChangedWordsInScript,
-} from '../../../lib/observe/record/changed-words.js';
+import { type ComparedMemory, takeChangedWords, takeChangedWordsInScript } from '../lib/changes.js';
+import { native } from '../lib/native/binding.js';
+import { SEED } from './full.js';
 
 const PAGES = 6;
 const WORDS = PAGES * 1024;
@@ -27,14 +25,16 @@ function randomNumbers(seed: number): (limit: number) => number {
   };
 }
 
+// The addon is used after it is loaded.
+native();
+
 const functions = { addon: takeChangedWords, script: takeChangedWordsInScript };
 
 for (const [name, take] of Object.entries(functions)) {
   for (const kind of [ArrayBuffer, SharedArrayBuffer]) {
     test(`${name}, ${kind.name}: finds exactly the changed words, and copies them`, (t) => {
-      const seed = Math.floor(Math.random() * 2 ** 32);
-      t.log(`seed ${seed}`);
-      const random = randomNumbers(seed);
+      t.log(`seed ${SEED}`);
+      const random = randomNumbers(SEED);
       const memory = compared(new kind(4 * WORDS));
       for (let round = 0; round < 40; round++) {
         const changed = new Set<number>();

@@ -1,5 +1,3 @@
-import { native } from '../../native/binding.js';
-
 const PAGE = 4096;
 const WORD = 4;
 const WORDS_PER_PAGE = PAGE / WORD;
@@ -21,32 +19,36 @@ export interface ComparedMemory {
 const runs = new Uint32Array(2 * MAX_RUNS);
 const runBytes = new Uint8Array(runs.buffer);
 
-type TakeChangedWords = (memory: ComparedMemory, onRun: OnRun) => void;
+/**
+ * Finds runs of changed words, and copies the words to `seen`. Writes the first word and the end of
+ * each run to `found`.
+ *
+ * @returns the number of runs; as many as `found` can contain if more can follow
+ */
+export type TakeChanges = (memory: Uint8Array, seen: Uint8Array, found: Uint8Array) => number;
+
+let takeChanges: TakeChanges | undefined;
+
+/**
+ * Lets {@link takeChangedWords} use the addon, which is about ten times as fast. The addon is loaded
+ * for a real device only, so the program of a mock device uses the script.
+ */
+export function useTakeChanges(own: TakeChanges): void {
+  takeChanges = own;
+}
 
 /**
  * Finds the words that changed since the last look, and copies them. The device can write during the
  * comparison, so a changed word is read once for its comparison and its copy.
  */
 export function takeChangedWords(memory: ComparedMemory, onRun: OnRun): void {
-  chosen ??= chooseFunction();
-  chosen(memory, onRun);
-}
-
-/** Chosen at the first look, because only a program that is recorded loads the addon for it. */
-let chosen: TakeChangedWords | undefined;
-
-/** A program that uses only mock devices can run without the addon. */
-function chooseFunction(): TakeChangedWords {
-  try {
-    const addon = native();
-    return ({ bytes, seenBytes }, onRun) => {
-      for (let count = MAX_RUNS; count === MAX_RUNS;) {
-        count = addon.takeChanges(bytes, seenBytes, runBytes);
-        for (let i = 0; i < count; i++) onRun(runs[2 * i] ?? 0, runs[2 * i + 1] ?? 0);
-      }
-    };
-  } catch {
-    return takeChangedWordsInScript;
+  if (takeChanges === undefined) {
+    takeChangedWordsInScript(memory, onRun);
+    return;
+  }
+  for (let count = MAX_RUNS; count === MAX_RUNS;) {
+    count = takeChanges(memory.bytes, memory.seenBytes, runBytes);
+    for (let i = 0; i < count; i++) onRun(runs[2 * i] ?? 0, runs[2 * i + 1] ?? 0);
   }
 }
 
