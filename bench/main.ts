@@ -6,6 +6,7 @@ import { driverTestBenchmarks } from './paths/driver-test.js';
 import { fileBenchmarks } from './paths/files.js';
 import { latencyBenchmarks } from './paths/latency.js';
 import { memoryBenchmarks } from './paths/memory.js';
+import { namedRegisterBenchmarks } from './paths/named-registers.js';
 import { partBenchmarks } from './paths/parts.js';
 import { peerBenchmarks } from './paths/peers.js';
 import { registerBenchmarks } from './paths/registers.js';
@@ -16,6 +17,7 @@ const bench = openBench(1);
 const paths = [...registerBenchmarks(bench), ...fileBenchmarks(bench), ...roundBenchmarks()];
 await runAsCommand('performance', 'vfio compared with C in the same process', [
   ...paths,
+  ...namedRegisterBenchmarks(bench),
   ...partBenchmarks(),
   ...latencyBenchmarks(),
   ...memoryBenchmarks(bench),

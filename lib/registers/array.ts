@@ -33,7 +33,9 @@ export class RegisterArray<A = RegisterAccessor> {
    * @throws RangeError if the array has no such element
    */
   at(index: number): A {
+    const created = typeof index === 'number' ? this.#created[index] : undefined;
+    if (created !== undefined) return created;
     checkInteger(index, this.#what, 0, this.length - 1);
-    return (this.#created[index] ??= this.#create(index));
+    return (this.#created[index] = this.#create(index));
   }
 }
