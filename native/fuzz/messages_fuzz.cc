@@ -94,7 +94,8 @@ class PeerAndReader {
     MUST(broken_ == wrong_);
     if (broken_ != 0) return;
     MUST(sent_.empty());
-    peer_ = Fd();
+    // A process that reads /proc/<pid>/fd can delay the effect of close(), but not of shutdown().
+    MUST(shutdown(peer_.number(), SHUT_RDWR) == 0);
     MUST(reader_.Read(socket_.number(), buffer_, kCapacity) == 0);
     MUST(reader_.ended());
   }
