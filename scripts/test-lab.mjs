@@ -93,9 +93,10 @@ const ARM64 = ['debian-6.12', 'debian-6.12-16k'].map((kernel) => ({
   files: FULL ? [] : [SUITE],
 }));
 /**
- * The kernels that run the contract suite and test/lab/guest. The oldest and the newest kernel open
- * devices by group like debian-6.12, so a short run has only one of them each day, in turn. A short
- * run has test/lab/guest on one kernel each day, because each file of tests starts slowly in a guest.
+ * The kernels that run the contract suite and test/lab/guest. By group, the oldest and the newest
+ * kernel open devices like debian-6.12. A short run therefore uses only one of these two kernels each
+ * day, in turn. Each file of tests starts slowly in a guest, so a short run has test/lab/guest on only
+ * one kernel each day.
  */
 function contractRuns() {
   if (FULL || words.length > 0) return EMULATED;

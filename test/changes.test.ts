@@ -25,7 +25,7 @@ function randomNumbers(seed: number): (limit: number) => number {
   };
 }
 
-// The addon is used after it is loaded.
+// After the addon is loaded, takeChangedWords() uses the addon.
 native();
 
 const functions = { addon: takeChangedWords, script: takeChangedWordsInScript };
@@ -38,7 +38,7 @@ for (const [name, take] of Object.entries(functions)) {
       const memory = compared(new kind(4 * WORDS));
       for (let round = 0; round < 40; round++) {
         const changed = new Set<number>();
-        // Sometimes more runs change than are found together.
+        // Sometimes more runs change than one call of the addon returns.
         const runs = round % 10 === 0 ? 4000 : random(8);
         for (let run = 0; run < runs; run++) {
           const start = random(WORDS);

@@ -82,7 +82,7 @@ test('a file without a dump is refused', async (t) => {
   t.regex(device.stderr, /--address needs a file/);
 });
 
-test('a dump keeps its meaning in a mail, in Markdown, and with other line breaks', async (t) => {
+test('a dump is decoded equally from a mail, from Markdown, and with other line breaks', async (t) => {
   const plain = await vfioHere(['config', fileOf('plain.txt', SEVERAL), '--address', '01:00.0']);
   t.is(plain.code, 0);
   const quote = (prefix: string) => SEVERAL.replace(/^/gm, prefix);
@@ -105,7 +105,7 @@ test('a dump keeps its meaning in a mail, in Markdown, and with other line break
   }
 });
 
-test('a damaged dump is refused, and not decoded as zeros', async (t) => {
+test('a damaged dump is refused instead of decoded as zeros', async (t) => {
   const one = `01:00.0 one\n${ROWS('d3 10')}`;
   const cases: readonly (readonly [string, string, RegExp])[] = [
     [

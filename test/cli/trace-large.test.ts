@@ -44,7 +44,7 @@ async function traceAccesses(accesses: number, heap: number) {
   };
 }
 
-/** More calls than the 200,000 bars of a timeline. */
+/** More than the 200,000 bars that a timeline can contain. */
 const MANY = FULL ? 300_000 : 205_000;
 
 test(`${MANY} accesses are traced with a heap of 64 MiB, and the files stay small`, async (t) => {

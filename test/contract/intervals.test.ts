@@ -10,7 +10,7 @@ const sorted = (intervals: readonly Interval[]) =>
 test('an interval list answers like a list of single addresses', (t) => {
   const address = fc.bigInt({ min: 0n, max: 40n });
   const interval = fc.record({ iova: address, size: fc.bigInt({ min: 1n, max: 8n }) });
-  // Rounded to numbers, the addresses above 2^53 are equal.
+  // The addresses above 2^53 are different bigints, but the same number after rounding.
   const base = fc.constantFrom(0n, 2n ** 63n);
   fc.assert(
     fc.property(fc.array(interval, { maxLength: 12 }), interval, base, (steps, step, shift) => {
@@ -47,7 +47,7 @@ test('an interval list answers like a list of single addresses', (t) => {
   );
 });
 
-/** Returns the lowest place in a list without a tree: the search looks at every interval. */
+/** Returns the lowest place by a search of every interval, without a tree. */
 function findFit(intervals: readonly Interval[], size: bigint, alignment: bigint): bigint | null {
   for (const { iova: first, size: length } of sorted(intervals)) {
     const iova = ((first === 0n ? 1n : first) + alignment - 1n) & ~(alignment - 1n);

@@ -12,7 +12,7 @@ import type { StormResult } from './storm.js';
 const PROGRAM = fileURLToPath(new URL('storm.js', import.meta.url));
 const VECTORS = FULL ? [1, 64, 2048] : [1, 2048];
 const MODES = ['loop', 'poller'] as const;
-/** Number of signals in one run. At full length, all six runs together make 10 million signals. */
+/** Number of signals in one run. At full length, the six runs send 10 million signals together. */
 const SIGNALS = FULL ? 1_666_667 : 40_000;
 
 const storm = join(temporaryFolder(), 'storm.node');

@@ -17,16 +17,16 @@ test('the documentation pages contain programs to test', (t) => {
   t.true(programs.length >= 10);
 });
 
-/** Runs a program in a process of its own. */
+/** Runs a program in a separate process. */
 async function runAlone(file: string): Promise<string> {
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [file]);
   return stdout + stderr;
 }
 
 /**
- * Runs a program in this process, which takes a twentieth of the time.
+ * Runs a program in this process. This takes a twentieth of the time of a separate process.
  *
- * @param length - the program has ended when its output has this length
+ * @param length - the length of the complete output. At this length, the program has ended.
  */
 async function runHere(file: string, length: number): Promise<string> {
   const [stdout, stderr] = [capture(process.stdout), capture(process.stderr)];

@@ -31,7 +31,7 @@ test('the dsa example prints the work of each PASID', async (t) => {
   ]);
 });
 
-test('the pool example sends its messages from one page', async (t) => {
+test('the pool example sends all messages from one page', async (t) => {
   t.is(await example('pool'), '100 messages arrived in order\n1 page of DMA memory\n');
 });
 

@@ -57,7 +57,7 @@ test('takeChanges refuses memory of another size and memory that is not aligned'
   t.throws(() => calls.takeChanges(bytes, bytes, new Uint8Array(7)), { instanceOf: TypeError });
 });
 
-test('takeChanges compares memory that is aligned to 4 bytes only', (t) => {
+test('takeChanges compares memory with an alignment of only 4 bytes', (t) => {
   const memory = new Uint32Array(601);
   const seen = new Uint32Array(600);
   const runs = new Uint32Array(4);

@@ -168,7 +168,7 @@ export function compile(to: string, flags: readonly string[], ...sources: string
   compileWith(process.env.CXX ?? 'g++', to, flags, ...sources);
 }
 
-/** The compiled test programs. node-gyp empties the folder when it builds the addon. */
+/** The compiled test programs. When node-gyp builds the addon, node-gyp empties the folder. */
 const compiled = join(root, 'build/test-programs');
 
 /** Returns a hash of a command line and of all files in native/ that the command can read. */
@@ -183,8 +183,8 @@ function hashOf(command: readonly string[]): string {
 }
 
 /**
- * Compiles source files of native/ with a compiler. If the same compilation was done before, the
- * function copies its result.
+ * Compiles source files of native/ with a compiler. If the result of the same compilation exists, the
+ * function copies this result.
  */
 export function compileWith(
   compiler: string,

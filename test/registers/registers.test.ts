@@ -288,7 +288,7 @@ const ahci = defineRegisters('ahci', {
   },
 });
 
-test('a block contains registers, other blocks and arrays, at its own offset', (t) => {
+test('a block at an offset contains registers, other blocks and arrays', (t) => {
   const window = new FakeWindow(0x1100);
   const { port } = ahci.on(window as unknown as RegisterWindow);
   t.is(port.length, 32);

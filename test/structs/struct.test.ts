@@ -71,7 +71,7 @@ test('members can have the names of the methods of DataView', (t) => {
   t.deepEqual([...view.setUint32], [6, 7]);
 });
 
-test('numbers of 24 and 48 bits have both byte orders, fields and arrays', (t) => {
+test('numbers of 24 and 48 bits support both byte orders, fields and arrays', (t) => {
   const struct = defineStruct('odd', {
     lba: 'u24',
     length: 'u24be',

@@ -52,7 +52,11 @@ for (const via of ['group', 'cdev'] as const) {
     t.is(codeOf(virtual, { via, vfToken: TOKEN }), 'EACCES');
     using open = openDeviceSync(virtual, { via, vfToken: OTHER });
     physical.close();
-    t.is(codeOf(`${name}&vf=1`, { via }), 'EACCES', 'the token outlives the physical function');
+    t.is(
+      codeOf(`${name}&vf=1`, { via }),
+      'EACCES',
+      'the token is kept after the physical function is closed',
+    );
     t.is(codeOf(name, { via }), 'EACCES', 'while a virtual function is open');
     t.is(codeOf(name, { via, vfToken: TOKEN }), 'EACCES');
     t.is(codeOf(name, { via, vfToken: OTHER }), null);
@@ -60,7 +64,7 @@ for (const via of ['group', 'cdev'] as const) {
   });
 }
 
-test('without a token for the physical function, its virtual functions have a random token', (t) => {
+test('if the physical function is opened without a token, the token is random', (t) => {
   const name = card('random');
   using physical = openDeviceSync(name);
   t.is(codeOf(`${name}&vf=0`), 'EACCES');
@@ -69,7 +73,7 @@ test('without a token for the physical function, its virtual functions have a ra
   t.is(codeOf(`${name}&vf=0`, { vfToken: TOKEN }), null);
 });
 
-test('until the physical function is opened, its virtual functions accept no token', (t) => {
+test('virtual functions accept no token until the physical function is opened', (t) => {
   const name = card('host');
   const error = t.throws(() => openDeviceSync(`${name}&vf=0`, { vfToken: TOKEN }), {
     instanceOf: VfioError,

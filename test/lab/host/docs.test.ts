@@ -14,7 +14,7 @@ const novirt = process.env.VFIO_LAB_NOVIRT_KERNEL ?? '';
 /** Whether a line runs the test suite, which scripts/test-lab.mjs already runs on every kernel. */
 const isSuite = (line: string) => / -- ava\b/.test(line);
 
-/** Keeps one line for each option of `vfio lab`: a guest needs up to half a minute. */
+/** Selects one line for each option of `vfio lab`, because a guest needs up to half a minute. */
 function onePerOption(all: readonly string[]): string[] {
   const seen = new Set<string>();
   return all.filter((line) => {

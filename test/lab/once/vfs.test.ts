@@ -1,5 +1,5 @@
-// Tests `vfio vfs`, `device.sriov` and VF tokens with the virtual functions of a device of QEMU: nvme,
-// or igb of a newer QEMU. The tests need the module of the device's driver.
+// Tests `vfio vfs`, `device.sriov` and VF tokens with the virtual functions of QEMU's nvme, or of igb
+// of a newer QEMU. The tests need the module of the device's driver.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
@@ -21,7 +21,7 @@ const PF =
     return existsSync(`/sys/bus/pci/devices/${name}/sriov_numvfs`);
   }) ?? '';
 const file = (name: string) => `/sys/bus/pci/devices/${PF}/${name}`;
-/** The host drivers that create virtual functions, by the vendor and device id of their device. */
+/** The host drivers that create virtual functions, by the vendor and device id of the device. */
 const DRIVERS: Readonly<Record<string, string>> = {
   '0x1b36 0x0010': 'nvme',
   '0x8086 0x10c9': 'igb',

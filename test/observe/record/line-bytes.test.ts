@@ -35,7 +35,7 @@ test('text, numbers and hex digits are joined', (t) => {
   t.is(lines.length, 0);
 });
 
-test('more text than the memory has room for is kept', (t) => {
+test('the memory grows if the text needs more', (t) => {
   const lines = new LineBytes();
   lines.addText('first ');
   lines.addHex(Buffer.alloc(1 << 18, 0xab), 0, 1 << 18);

@@ -40,7 +40,7 @@ test('the changes of the device and of the program are separate', (t) => {
   watch.look(false);
   t.deepEqual(places(watch.takeDeviceChanges()), [[10, 2]]);
   t.deepEqual(places(watch.takeProgramChanges(false)), [[12, 2]]);
-  // The word belongs to the device from then on.
+  // From now on, the device owns the word.
   words.fill(3, 11, 13);
   watch.look(false);
   t.deepEqual(places(watch.takeDeviceChanges()), [[11, 1]]);
@@ -56,7 +56,7 @@ test('a word with its old value is no change', (t) => {
   t.deepEqual(watch.takeProgramChanges(false), []);
 });
 
-test('any number of looks between two takes finds all changes', (t) => {
+test('all changes are found with any number of looks between two takes', (t) => {
   const { words, watch } = watched(4);
   for (let look = 1; look <= 5000; look++) {
     words[(look * 7) % 4096] = look;

@@ -2,8 +2,8 @@ import test from 'ava';
 import { createEventfd } from '../../../lib/index.js';
 import { EventfdCounter } from '../../../lib/observe/trace/eventfd-counter.js';
 
-test('counters are read while the eventfds keep their counts', (t) => {
-  // More counters than files that stay open.
+test('reading a counter does not change the count of the eventfd', (t) => {
+  // There are more counters than files that stay open.
   const eventfds = Array.from({ length: 70 }, () => createEventfd());
   const counters = eventfds.map(({ fd }) => new EventfdCounter(fd ?? -1));
   for (const round of [1, 2]) {

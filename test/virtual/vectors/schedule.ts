@@ -230,7 +230,7 @@ export interface Interleaving {
  * step in turn. The event loop turns after every operation, after no operation, or after a single
  * operation. With two interrupts, the short run tries only every eighth step, and never turns the
  * event loop after a single operation. With one interrupt, the short run tries only every fifth
- * operation as the single operation, beginning with another operation at each step.
+ * operation as the single operation. The first of these operations is different at each step.
  *
  * @param scenario - runs one interleaving, and returns the verdict, the number of steps and the
  *   number of operations

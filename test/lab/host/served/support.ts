@@ -50,7 +50,7 @@ export class Server {
     return why;
   }
 
-  /** Ends the process without notice, and waits for its end. */
+  /** Kills the process, and waits for its end. */
   async kill(): Promise<void> {
     const { exitCode, signalCode } = this.#process;
     if (exitCode !== null || signalCode !== null) return;
@@ -108,7 +108,7 @@ export async function runScript(
     const { exitCode } = await guest;
     return { exitCode, lines, errors };
   } catch (error) {
-    // A guest that ended by itself has left its last messages.
+    // If the guest has ended by itself, its last messages can explain the end.
     if (error instanceof VfioError) error.message += `\n${lines.join('\n')}\n${errors}`;
     throw error;
   }
