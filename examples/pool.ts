@@ -1,8 +1,8 @@
 /**
- * Uses a pool of DMA memory with QEMU's educational device (docs/specs/edu). Each message lives in a
- * piece of a page, as a descriptor or the header of a request does in a real driver. A piece has an
- * address for the device, and returns to the pool when the device has read the piece. Many messages
- * therefore need only one mapped page.
+ * Uses a pool of DMA memory with QEMU's educational device (docs/specs/edu). Each message is in one
+ * piece of a page, like a descriptor or the header of a request in a real driver. Each piece has an
+ * address for the device. After the device has read a piece, the program returns the piece to the
+ * pool. Many messages therefore need only one mapped page.
  *
  *   npx tsx node_modules/vfio/examples/pool.ts [device]     default: mock:edu
  */

@@ -2,13 +2,13 @@ const PAGE = 4096;
 const WORD = 4;
 const WORDS_PER_PAGE = PAGE / WORD;
 
-/** Number of runs that are found together. */
+/** Maximum number of runs that one call of the addon returns. */
 const MAX_RUNS = 1024;
 
 /** Receives a run of changed words. @param end - the word after the run */
 export type OnRun = (start: number, end: number) => void;
 
-/** Memory, and its contents at the last look. Both have the same whole number of pages. */
+/** Memory, and the contents at the last comparison. Both have the same whole number of pages. */
 export interface ComparedMemory {
   readonly bytes: Buffer;
   readonly words: Uint32Array;
@@ -23,23 +23,25 @@ const runBytes = new Uint8Array(runs.buffer);
  * Finds runs of changed words, and copies the words to `seen`. Writes the first word and the end of
  * each run to `found`.
  *
- * @returns the number of runs; as many as `found` can contain if more can follow
+ * @returns the number of runs. If `found` is full, the next call can find further runs.
  */
 export type TakeChanges = (memory: Uint8Array, seen: Uint8Array, found: Uint8Array) => number;
 
 let takeChanges: TakeChanges | undefined;
 
 /**
- * Lets {@link takeChangedWords} use the addon, which is about ten times as fast. The addon is loaded
- * for a real device only, so the program of a mock device uses the script.
+ * Makes {@link takeChangedWords} use the function of the addon, which is about ten times as fast. The
+ * addon is loaded only for a real device. If a program uses only mock devices, the function in
+ * TypeScript remains.
  */
 export function useTakeChanges(own: TakeChanges): void {
   takeChanges = own;
 }
 
 /**
- * Finds the words that changed since the last look, and copies them. The device can write during the
- * comparison, so a changed word is read once for its comparison and its copy.
+ * Finds the words that changed since the last comparison, and copies the words. The device can write
+ * during the comparison. Each changed word is therefore read only once, for its comparison and its
+ * copy.
  */
 export function takeChangedWords(memory: ComparedMemory, onRun: OnRun): void {
   if (takeChanges === undefined) {

@@ -136,7 +136,10 @@ function checkFields(fields: VfioErrorFields): void {
 type SystemErrors = ReturnType<typeof getSystemErrorMap>;
 let systemErrors: SystemErrors | undefined;
 
-/** Node makes a new map at each call of `getSystemErrorMap`, which takes longer than the error. */
+/**
+ * Returns the errors of the system. The map is cached, because each call of `getSystemErrorMap`
+ * creates a new map, which takes longer than the creation of the error.
+ */
 function knownErrors(): SystemErrors {
   return (systemErrors ??= getSystemErrorMap());
 }

@@ -47,7 +47,7 @@ export class View {
 
   /** Returns the times of the grid lines with their texts. No two texts are equal. */
   ticks(measure) {
-    // A narrow page has less room between two lines, so that the axis still has several texts.
+    // On a narrow page, the lines are closer, so that the axis still has several texts.
     let step = roundStep(((this.to - this.from) / this.width) * Math.min(90, this.width / 5));
     let format = timeFormat(step, this.to);
     const room = measure(format(this.to)) + GAP;

@@ -19,10 +19,10 @@ export interface Fit<T extends Interval> {
 }
 
 /**
- * A list of intervals that do not overlap, sorted by address. The list is a balanced tree, so each
- * operation takes logarithmic time, although a device can have tens of thousands of mappings. A
- * `Map` by address is no replacement: V8 keeps removed entries in the chain of their hash until the
- * table is rebuilt, so a program that maps and unmaps the same address many times makes each look-up
+ * A list of intervals that do not overlap, sorted by address. A device can have tens of thousands of
+ * mappings. The list is a balanced tree, so each operation takes logarithmic time. A `Map` by address
+ * is no replacement, because V8 keeps removed entries in the chain of their hash until V8 rebuilds the
+ * table. If a program maps and unmaps the same address many times, each look-up in a `Map` becomes
  * slower.
  */
 export class Intervals<T extends Interval> {
@@ -98,7 +98,7 @@ export class Intervals<T extends Interval> {
   isSplitBy({ iova, size }: Interval): boolean {
     const first = this.at(iova);
     if (first === undefined) return this.isSplitAt(iova + size);
-    // A range that is one interval of the list needs no second search.
+    // If the range is exactly one interval of the list, no second search is needed.
     return first.iova !== iova || (first.size !== size && this.isSplitAt(iova + size));
   }
 

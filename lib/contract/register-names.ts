@@ -4,12 +4,12 @@ export interface WindowRegisters {
 }
 
 /**
- * The key of a method that only observed windows have. `on(window)` of a register map calls the
- * method, so that a trace can show the names of the registers.
+ * The key of a method of observed windows. Other windows do not have the method. `on(window)` of a
+ * register map calls the method, so that a trace can show the names of the registers.
  */
 export const NAME_REGISTERS = Symbol('nameRegisters');
 
-/** A window that an observer can observe. */
+/** A window, which has the method if an observer observes the window. */
 export interface NameableWindow {
   readonly [NAME_REGISTERS]?: (registers: WindowRegisters) => void;
 }

@@ -76,9 +76,9 @@ export class Sriov {
   }
 
   /**
-   * The names of the virtual functions, which `openDevice()` opens: `'0000:01:00.1'`, or
-   * `'mock:nvme?vfs=2&vf=0'` for a mock device. The list is empty if no virtual functions exist, and
-   * for any other device whose name is not an address.
+   * The names of the virtual functions, for `openDevice()`: `'0000:01:00.1'`, or
+   * `'mock:nvme?vfs=2&vf=0'` for a mock device. The list is empty if no virtual functions exist. The
+   * list is also empty for a device whose name is neither an address nor a mock name with `vfs`.
    */
   get virtualFunctions(): string[] {
     if (!this.enabled) return [];

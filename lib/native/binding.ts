@@ -204,7 +204,7 @@ export interface Native {
 
   /**
    * Finds the aligned words of 4 bytes that differ from `seen`, and copies the words to `seen`. If
-   * `runs` has too little room, the function stops early, and the next call finds further words.
+   * `runs` is full, the function stops, and the next call finds further words.
    *
    * @param memory - memory that a device can write at the same time
    * @param runs - receives pairs of u32 numbers: the first changed word of a run, and the word after
@@ -350,8 +350,8 @@ export interface Native {
   /** Sends queued bytes. @returns whether the queue is empty */
   streamFlush(stream: Handle<'stream'>): boolean;
   /**
-   * Lets the peer send no more bytes: its next send fails with EPIPE. {@link streamReceive} still
-   * returns the messages that have arrived.
+   * Shuts down the direction from the peer by shutdown(2). The next send of the peer fails with EPIPE.
+   * {@link streamReceive} still returns the messages that have arrived.
    */
   streamShutDownReceive(stream: Handle<'stream'>): void;
   /** Closes the socket and all descriptors that the caller has not taken. Idempotent. */

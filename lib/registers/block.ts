@@ -8,7 +8,7 @@ const PROPERTIES = ['offset', 'registers', 'count', 'stride'];
 export interface BlockLayout {
   readonly name: string;
   readonly offset: number;
-  /** Offsets are from the start of the block. */
+  /** The offsets of the entries are counted from the start of the block. */
   readonly registers: readonly EntryLayout[];
   /** Number of blocks, or null if the block is not an array. */
   readonly count: number | null;
@@ -27,7 +27,7 @@ export function isBlock(entry: EntryLayout): entry is BlockLayout {
 export function definesBlock(
   definition: RegisterDefinition | BlockDefinition,
 ): definition is BlockDefinition {
-  // A wrong value is refused as the definition of a register.
+  // A value that is no object is checked, and refused, as a register.
   return typeof definition === 'object' && 'registers' in ((definition as object | null) ?? {});
 }
 

@@ -46,9 +46,12 @@ export interface RegisterDefinition {
 
 /** A block of registers, or an array of equal blocks, for example of the ports of a controller. */
 export interface BlockDefinition {
-  /** Bytes from the start of the window, or of the outer block; a multiple of the widest register. */
+  /**
+   * Bytes from the start of the window, or of the outer block. A multiple of the width of the widest
+   * register of the block.
+   */
   readonly offset: number;
-  /** The registers and the inner blocks by name. Their offsets are from the start of the block. */
+  /** The registers and the inner blocks, by name. Offsets are counted from the start of the block. */
   readonly registers: RegisterDefinitions;
   /** Number of equal blocks. With `count`, the definition describes an array. */
   readonly count?: number | undefined;

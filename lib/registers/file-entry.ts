@@ -8,7 +8,7 @@ import type {
 import type { FieldLayout, RegisterLayout } from './layout.js';
 
 /**
- * Returns a register or a block as a register file contains the entry. Offsets, strides and reset values are
+ * Returns a register or a block in the form of a register file. Offsets, strides and reset values are
  * hexadecimal texts.
  */
 export function fileEntry(definition: RegisterDefinition | BlockDefinition): object {

@@ -6,7 +6,10 @@ import type { FieldLayout, RegisterLayout } from './layout.js';
 
 /** A register, or a part of a register, at its place in a region. */
 export interface NamedRegister {
-  /** For example `bar0.cc`, `bar0.doorbell[3]`, `bar0.port[3].cmd`, or `bar0.asq[31:0]` for a part of a register. */
+  /**
+   * For example `bar0.cc`, `bar0.doorbell[3]` or `bar0.port[3].cmd`. A part of a register is for
+   * example `bar0.asq[31:0]`.
+   */
   readonly name: string;
   readonly region: string;
   /** Bytes from the start of the region. */

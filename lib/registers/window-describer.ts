@@ -3,7 +3,7 @@ import { AccessDescriber, type RegisterUse } from './describer.js';
 import { parseRegisters } from './file.js';
 import { RegisterNames } from './named.js';
 
-/** The registers that a program has defined for a window, as a trace contains the registers. */
+/** The registers that a program has defined for a window, in the form of a trace. */
 export interface DefinedWindow {
   readonly device: string;
   /** For example `bar0`. */
@@ -23,8 +23,8 @@ interface NamedWindow {
 }
 
 /**
- * Describes the accesses of a program by the names that the program has given to the registers of
- * its windows. If several definitions contain a register, the first definition gives the name.
+ * Describes the accesses of a program by the names that the program has defined for the registers of
+ * its windows. If several definitions contain a register, the name is that of the first definition.
  */
 export class WindowDescriber {
   /** The windows of each region of each device. */

@@ -124,7 +124,7 @@ export class Channel {
     }
   }
 
-  /** Handles no further message. The current message can still be answered. */
+  /** Stops the handling of messages. The current message can still be answered. */
   stop(): void {
     this.#isStopped = true;
     this.#watchFor(0);
@@ -148,7 +148,7 @@ export class Channel {
         }
       } while (!this.#isFull && this.#receive());
     } catch {
-      // The peer has ended too, or breaks the protocol.
+      // The peer has closed its socket, or has violated the protocol.
     }
     this.close();
   }

@@ -1,4 +1,4 @@
-/** Numbers of 24 and 48 bits, which DataView does not have. Each is two accesses. */
+/** Numbers of 24 and 48 bits, which DataView lacks. Each function makes two accesses. */
 import { describeKind } from '../checks.js';
 
 /* eslint-disable @typescript-eslint/unbound-method -- `call` gives the methods their `this`. */

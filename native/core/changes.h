@@ -12,10 +12,10 @@ struct WordRun {
   uint32_t end;
 };
 
-// Finds the words of `memory` that differ from `seen`, and copies them to `seen`. A device can
-// write the memory at the same time, so a changed word is read once for its comparison and its
-// copy. If more than `capacity` runs of words differ, the function finds the first runs, and the
-// next call finds the next runs.
+// Finds the words of `memory` that differ from `seen`, and copies the words to `seen`. A device can
+// write the memory at the same time. Each changed word is therefore read only once, for its
+// comparison and its copy. If more than `capacity` runs of words differ, the function finds the
+// first runs, and the next call finds the next runs.
 //
 // `memory` and `seen` are aligned to 4 bytes. Returns the number of runs.
 size_t TakeChanges(const uint32_t* memory, uint32_t* seen, size_t words, WordRun* runs,

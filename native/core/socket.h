@@ -40,8 +40,8 @@ ssize_t Receive(int socket, void* into, size_t length, std::vector<Fd>* fds);
 // the first byte. Returns the number of sent bytes.
 ssize_t Send(int socket, const void* from, size_t length, const std::vector<int32_t>& fds);
 
-// Lets the peer send no more bytes: its next send fails with EPIPE. Bytes that have arrived can
-// still be received.
+// Shuts down the direction from the peer. The next send of the peer fails with EPIPE. Bytes that
+// have arrived can still be received.
 int ShutDownReceive(int socket);
 
 // Waits until the socket is ready for one of the events POLLIN and POLLOUT. Returns the events for

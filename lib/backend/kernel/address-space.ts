@@ -235,7 +235,8 @@ export class KernelAddressSpace implements AddressSpace {
       memory.unpin();
       return;
     }
-    // The kernel accepts no second mapping, so what the table still has after a failed unmap is gone.
+    // The kernel refuses overlapping mappings. If the table still contains mappings of this range
+    // after a failed unmap, the kernel has therefore removed these mappings.
     for (const gone of this.#mappings.within({ iova, size })) this.#remove(gone);
     this.#mappings.add({ iova, size, memory });
     this.#mapped += size;

@@ -9,7 +9,7 @@ import {
   type ProfileOptions,
 } from './machine/profile.js';
 
-/** The function of a card with SR-IOV that a name means. */
+/** The function of a card with SR-IOV that a name selects. */
 export interface SriovName {
   /** All functions of the card have the same key. */
   readonly card: string;

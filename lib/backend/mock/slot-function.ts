@@ -161,7 +161,7 @@ export class SlotFunction implements ControlledFunction, BusFunction {
     });
   }
 
-  /** Checks the VF token as the system call does that opens the device file. */
+  /** Checks the VF token, like the system call that opens the device file. */
   #checkToken(name: string, device: VfioDevice, token: Uuid | null): void {
     const { profile, sriov } = this.#slot;
     const isCdev = device.via === 'cdev';
@@ -170,7 +170,7 @@ export class SlotFunction implements ControlledFunction, BusFunction {
     if (token !== null && (takesNoToken || !(device.isPhysicalFunction || sriov !== null))) {
       const hint = takesNoToken
         ? `On Linux ${profile.version}, a character device accepts no VF token: omit vfToken.`
-        : 'The device has no virtual functions: leave out vfToken.';
+        : 'The device has no virtual functions: omit vfToken.';
       throw new VfioError({ code: 'EINVAL', syscall, path: name, hint });
     }
     if (sriov === null) return;
@@ -185,7 +185,7 @@ export class SlotFunction implements ControlledFunction, BusFunction {
     }
   }
 
-  /** Notes at the card that the function was opened or closed. */
+  /** Updates the card after the function was opened or closed. */
   #noteOpen(device: VfioDevice, isOpen: boolean): void {
     const { sriov } = this.#slot;
     if (sriov === null) return;

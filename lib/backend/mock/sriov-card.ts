@@ -41,7 +41,7 @@ export class SriovCard {
     if (this.#open.size > 0) {
       throw new VfioError({
         code: 'EBUSY',
-        message: `${this.#open.size} virtual functions are open`,
+        message: `open virtual functions: ${this.#open.size}`,
         hint: 'Close the virtual functions first.',
       });
     }
@@ -101,12 +101,12 @@ export class SriovCard {
     if (index < this.#count) return;
     throw new VfioError({
       code: 'ENODEV',
-      message: `the card has ${this.#count} virtual functions`,
-      hint: 'setVirtualFunctions() of mockControl(name) creates virtual functions.',
+      message: `the number of virtual functions is ${this.#count}`,
+      hint: 'Call mockControl(name).setVirtualFunctions(count) with the name of the physical function.',
     });
   }
 
-  /** Notes that a virtual function was opened or closed. */
+  /** Sets whether a virtual function is open. */
   setOpen(index: number, isOpen: boolean): void {
     if (isOpen) this.#open.add(index);
     else this.#open.delete(index);

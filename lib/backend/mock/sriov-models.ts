@@ -17,7 +17,7 @@ const SYSTEM_PAGE_SIZE = 0x20;
 /** 4 KiB, 8 KiB, 64 KiB, 256 KiB, 1 MiB and 4 MiB. Every device must support these page sizes. */
 const PAGE_SIZES = 0x553;
 
-/** Returns why a model cannot have virtual functions, or null if the model can have them. */
+/** Returns the reason why a model cannot have virtual functions; null if there is no reason. */
 export function whyNoVirtualFunctions({ shape }: DeviceModel): string | null {
   const names = shape.capabilities.map(({ name }) => name);
   if (names.includes('sriov')) return 'the model has an SR-IOV capability of its own';

@@ -6,8 +6,8 @@ import { loadRegisters } from '../register-file.js';
 const VALUE = /^(\d+|0x[\da-f]+)n?$/;
 
 /**
- * Names registers by a register file, and by the definitions of the traced program. The names of
- * the file take precedence.
+ * Names registers by a register file and by the definitions of the traced program. The names of the
+ * file take precedence over the names of the program.
  */
 export async function namesOf(path: string | undefined): Promise<AccessNames> {
   const { AccessDescriber } = await import('../../registers/describer.js');

@@ -180,7 +180,7 @@ export class NvmeController {
     await poll(() => this.#isReady(), { ...this.#wait, device: this.#device });
   }
 
-  /** @throws VfioError EIO if the controller reports a fatal error, which only a reset ends */
+  /** @throws VfioError EIO if the controller reports a fatal error. Only a reset ends the error. */
   #isReady(): boolean {
     const { rdy, cfs } = this.#registers.csts.read();
     if (cfs === 1) {

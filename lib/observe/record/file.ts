@@ -54,7 +54,7 @@ export class RecordFile {
     this.#append(line);
   }
 
-  /** Writes a change of memory that the recorder infers to be the device's. */
+  /** Writes a change of memory that the recorder attributes to the device. */
   writeDeviceChange(change: Change): void {
     const { offset, length, contents } = change;
     const lines = this.#lines;
@@ -100,7 +100,7 @@ export class RecordFile {
     this.#endLine(line);
   }
 
-  /** @param line - the line, if a repetition of the line can be omitted */
+  /** Ends a line. @param line - the line, if a repetition can be omitted; otherwise `''` */
   #endLine(line: string): void {
     this.#last = line;
     if (this.#lines.length >= MAX_BYTES) this.flush();
@@ -121,8 +121,8 @@ export class RecordFile {
 }
 
 /**
- * Returns the fields of a JSON object without the braces. This is twice as fast as JSON.stringify.
- * Returns null if a value needs a conversion.
+ * Formats the fields of a JSON object, without the braces. The function is twice as fast as
+ * JSON.stringify. Returns null if a value needs a conversion.
  */
 function plainFields(object: Readonly<Record<string, unknown>>): string | null {
   let text = '';

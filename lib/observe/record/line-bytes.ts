@@ -1,8 +1,8 @@
-/** Number of bytes for which memory stays allocated. */
+/** Size of the memory that stays allocated, in bytes. */
 const ROOM = 1 << 17;
-/** A line of a string needs at most this number of bytes for each character. */
+/** Maximum number of bytes in UTF-8 for each UTF-16 code unit of a string. */
 const MAX_BYTES_PER_CHARACTER = 3;
-/** A call of `write()` is faster for more bytes than this. */
+/** Maximum number of bytes that a loop converts faster than `toString('hex')`. */
 const MAX_SHORT = 64;
 const MAX_DIGITS = 16;
 const SMALL = 2 ** 31;
@@ -11,8 +11,8 @@ const ZERO = 48;
 const HEX = Buffer.from('0123456789abcdef');
 
 /**
- * Text that is built as bytes. A program changes memory much more often than it makes calls, and a
- * string of each change would take twice as long.
+ * Builds text as bytes. A record contains many more changes of memory than calls, and a string for
+ * each change would take twice as long.
  */
 export class LineBytes {
   #bytes = Buffer.allocUnsafe(ROOM);
@@ -44,7 +44,7 @@ export class LineBytes {
     for (let limit = 10; value >= limit; limit *= 10) digits++;
     let rest = value;
     for (let at = this.#length + digits - 1; at >= this.#length; at--) {
-      // With `| 0`, V8 divides integers.
+      // `| 0` makes V8 use the division of integers.
       const quotient = (rest / 10) | 0;
       this.#bytes[at] = ZERO + rest - 10 * quotient;
       rest = quotient;
@@ -69,7 +69,7 @@ export class LineBytes {
     this.#length = at;
   }
 
-  /** Removes all bytes. The result is valid until further text is added. */
+  /** Returns all bytes and removes them. The result is valid until further text is added. */
   take(): Buffer {
     const taken = this.#bytes.subarray(0, this.#length);
     if (this.#bytes.length > ROOM) this.#bytes = Buffer.allocUnsafe(ROOM);

@@ -12,13 +12,16 @@ export interface Change {
   readonly offset: number;
   /** Number of bytes. */
   readonly length: number;
-  /** The contents of all the memory, until the next look. */
+  /** The contents of the whole memory. Valid until the next look. */
   readonly contents: Buffer;
   /** The number of earlier changes of these bytes. */
   readonly count: number;
 }
 
-/** Minimum number of runs of changed words that are merged, so that looks alone need no memory. */
+/**
+ * Number of runs of changed words at which runs are first merged. Without merges, the list of runs
+ * would grow at each look.
+ */
 const MIN_MERGED = 1024;
 
 /** The owners of a word. */
@@ -32,7 +35,7 @@ interface Run {
   end: number;
 }
 
-/** A range of words with the number of their earlier changes. */
+/** A range of words, and the number of earlier changes of these words. */
 interface CountedRun extends Run {
   count: number;
 }

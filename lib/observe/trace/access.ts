@@ -29,7 +29,7 @@ export type NameAccess = (device: string, access: Access) => string | null;
 /** The names of the registers of a trace. */
 export interface AccessNames {
   readonly name: NameAccess;
-  /** Adds the names that the traced program has given to the registers of a window. */
+  /** Adds the names of registers that the traced program has defined for a window. */
   define(line: RegistersLine): void;
 }
 

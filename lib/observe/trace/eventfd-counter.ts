@@ -9,8 +9,8 @@ let openFiles = 0;
 
 /**
  * Reads the counter of an eventfd from /proc/self/fdinfo. A read(2) of the eventfd would reset the
- * counter. Opening a file of /proc takes longer than reading the file, so the first counters of a
- * thread keep their files open.
+ * counter. Opening a file of /proc takes longer than reading the file. The first counters of a thread
+ * therefore keep their files open.
  */
 export class EventfdCounter {
   readonly #path: string;

@@ -6,7 +6,7 @@ import { EventfdCounter } from './eventfd-counter.js';
 import { CAPACITY, type Request } from './eventfd-watcher.js';
 import { SeenSignals, type SeenSignalsMemory } from './seen-signals.js';
 
-/** Longest time that a signal waits until the program is woken to read the signal. */
+/** Maximum time between a signal and the message that wakes the program, in ms. */
 const WAKE_DELAY_MS = 50;
 
 interface Watched {
@@ -40,7 +40,10 @@ addon.eventSetServe(set, (n) => {
   wakeLater();
 });
 
-/** A program that makes calls reads the signals by itself. Other programs are woken by a message. */
+/**
+ * Wakes the program by a message after a delay. If the program makes calls, the tracer reads the
+ * signals at these calls, and no message is needed.
+ */
 function wakeLater(): void {
   if (isWakeDue) return;
   isWakeDue = true;

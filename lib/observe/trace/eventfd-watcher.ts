@@ -99,8 +99,8 @@ export class EventfdWatcher {
   }
 
   /**
-   * Calls the listeners for the signals in the shared queue. This is faster than {@link receive}. If
-   * the queue was full, further signals are in messages.
+   * Calls the listeners for the signals in the shared queue. This method is faster than
+   * {@link receive}. If the queue was full, the further signals are in messages.
    */
   receiveQueued(): void {
     for (let seen = this.#seen.take(); seen !== null; seen = this.#seen.take()) this.#notify(seen);

@@ -7,16 +7,16 @@ export interface SeenSignal {
   readonly total: number;
 }
 
-/** Number of signals for which the queue has room. */
+/** Maximum number of signals in the queue. */
 const ROOM = 1 << 13;
 const FIELDS = 3;
-/** Positions in the counters. */
+/** Indexes of the counters. */
 const WRITTEN = 0;
 const READ = 1;
 
-/** The memory of a queue. Both threads have the same memory. */
+/** The memory of a queue, which both threads share. */
 export interface SeenSignalsMemory {
-  /** Number of signals that were written, and number of signals that were read, modulo 2^32. */
+  /** The numbers of written signals and of read signals, modulo 2^32. */
   readonly counters: Int32Array;
   readonly fields: Float64Array;
 }
@@ -29,8 +29,8 @@ export function createSeenSignalsMemory(): SeenSignalsMemory {
 }
 
 /**
- * The signals on their way from the watching thread to the program, in shared memory. A message for
- * each signal would cost both threads more than the interrupt itself.
+ * A queue of signals from the watching thread to the program, in shared memory. A message for each
+ * signal would take more CPU time than the interrupt itself.
  */
 export class SeenSignals {
   readonly #counters: Int32Array;
@@ -45,7 +45,7 @@ export class SeenSignals {
     return Atomics.load(this.#counters, WRITTEN) === Atomics.load(this.#counters, READ);
   }
 
-  /** Adds a signal. Only the watching thread calls this method. @returns false if no room is left */
+  /** Adds a signal. Only the watching thread calls this method. @returns false if the queue is full */
   add(watch: number, at: number, total: number): boolean {
     const written = Atomics.load(this.#counters, WRITTEN);
     if (((written - Atomics.load(this.#counters, READ)) | 0) >= ROOM) return false;
@@ -57,7 +57,7 @@ export class SeenSignals {
     return true;
   }
 
-  /** Removes the oldest signal, and returns null if there is none. Only the program calls this. */
+  /** Removes the oldest signal. Only the program calls this method. @returns null if empty */
   take(): SeenSignal | null {
     if (this.isEmpty) return null;
     const read = Atomics.load(this.#counters, READ);

@@ -60,7 +60,10 @@ export class SignalCounters {
     this.#watcher?.receive();
   }
 
-  /** Like {@link receive}, but faster. If very many signals have arrived, some are left. */
+  /**
+   * Like {@link receive}, but faster. If the shared queue was full, the further signals are left for
+   * {@link receive}.
+   */
   receiveQueued(): void {
     this.#watcher?.receiveQueued();
   }

@@ -48,7 +48,7 @@ function isArray(value: unknown): boolean {
   return Array.isArray(value);
 }
 
-/** Makes texts only for an error, because a device can have a thousand registers. */
+/** Creates texts only for an error, because a device can have a thousand registers. */
 function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): Span {
   if (typeof part !== 'object' || (part as unknown) === null) {
     checkObject(part, `${where}: a register`);

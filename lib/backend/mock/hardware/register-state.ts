@@ -17,7 +17,8 @@ export interface RegisterState {
  * Creates the state of a register. The state consists of functions and not of a class, because
  * objects of a class take longer to create, and a device can have thousands of registers.
  *
- * @param place - the name and the offset in the BAR; the offset of a layout is from its block
+ * @param place - the name, and the offset in the BAR. The offset of the layout is counted from the
+ *   start of the block.
  */
 export function createState<V extends number | bigint>(
   layout: RegisterLayout,

@@ -37,8 +37,8 @@ const DOORBELLS_END = 0x2000;
 const ASYNC_EVENT_REQUEST = 0x0c;
 
 /**
- * A doorbell. The function belongs to the class, and all doorbells have one name, because a
- * controller with separate functions for its thousand doorbells takes twice as long to open.
+ * A doorbell. The thousand doorbells of a controller share the function of the class and one name.
+ * With a separate function for each doorbell, a controller takes twice as long to open.
  */
 class Doorbell implements NarrowRegister {
   readonly offset: number;
