@@ -84,7 +84,7 @@ const today = (list) => list[Math.floor(Date.now() / 86_400_000) % list.length];
 const words = process.argv.slice(2);
 // The kernels for arm64 have pages of 4 KiB and of 16 KiB. Only a full run, or a run with the word
 // arm64, has these guests: the suite has ended with SIGSEGV twice, for an unknown reason.
-// test/lab/host/docs.test.ts runs demos in guests with arm64.
+// test/lab/host/docs.test.ts runs a demo in a guest with arm64.
 const ARM64 = ['debian-6.12', 'debian-6.12-16k'].map((kernel) => ({
   arch: 'arm64',
   kernel,
