@@ -48,9 +48,18 @@ export function takeChangedWords(memory: ComparedMemory, onRun: OnRun): void {
     takeChangedWordsInScript(memory, onRun);
     return;
   }
-  for (let count = MAX_RUNS; count === MAX_RUNS;) {
-    count = takeChanges(memory.bytes, memory.seenBytes, runBytes);
-    for (let i = 0; i < count; i++) onRun(runs[2 * i] ?? 0, runs[2 * i + 1] ?? 0);
+  let { bytes, seenBytes } = memory;
+  for (let done = 0; ;) {
+    const count = takeChanges(bytes, seenBytes, runBytes);
+    const first = done;
+    for (let i = 0; i < count; i++) {
+      done = first + (runs[2 * i + 1] ?? 0);
+      onRun(first + (runs[2 * i] ?? 0), done);
+    }
+    if (count < MAX_RUNS) return;
+    // The next call must not compare these words again: the time would be quadratic.
+    bytes = memory.bytes.subarray(done * WORD);
+    seenBytes = memory.seenBytes.subarray(done * WORD);
   }
 }
 

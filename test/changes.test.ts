@@ -1,5 +1,10 @@
 import test from 'ava';
-import { type ComparedMemory, takeChangedWords, takeChangedWordsInScript } from '../lib/changes.js';
+import {
+  type ComparedMemory,
+  takeChangedWords,
+  takeChangedWordsInScript,
+  useTakeChanges,
+} from '../lib/changes.js';
 import { native } from '../lib/native/binding.js';
 import { SEED } from './full.js';
 
@@ -71,3 +76,27 @@ for (const [name, take] of Object.entries(functions)) {
     t.pass();
   });
 }
+
+test('the addon compares each word about once, although every second word changed', (t) => {
+  const memory = compared(new ArrayBuffer(4 * WORDS));
+  for (let word = 0; word < WORDS; word += 2) memory.words[word] = 1;
+  const { takeChanges } = native();
+  const starts: number[] = [];
+  useTakeChanges((bytes, seen, found) => {
+    const count = takeChanges(bytes, seen, found);
+    starts.push(4 * WORDS - bytes.length);
+    return count;
+  });
+  try {
+    const found: number[] = [];
+    takeChangedWords(memory, (start) => found.push(start));
+    t.deepEqual(
+      found,
+      Array.from({ length: WORDS / 2 }, (_, i) => 2 * i),
+    );
+  } finally {
+    useTakeChanges(takeChanges);
+  }
+  // A call finds 1,024 runs. The next call starts after the last of these runs.
+  t.deepEqual(starts, [0, 8188, 16380, 24572]);
+});
