@@ -104,7 +104,8 @@ async function pokeRegister(
   if (options.width !== undefined) throw new UsageError(`'${text}' has no --width`);
   const [register, ...others] = await findRegisters(text, options.registers);
   if (register === undefined || others.length > 0) {
-    throw new UsageError(`'${text}' is an array of registers: give an index, as ${text}[0]`);
+    const example = register?.name ?? text;
+    throw new UsageError(`'${text}' is an array of registers: give an index, as ${example}`);
   }
   const written = parseWritten(offset === undefined ? [] : [offset, ...more], register);
   const { codecOf } = await import('../registers/named.js');

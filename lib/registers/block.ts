@@ -55,11 +55,12 @@ export function entryOf(
   const registers = entryLayouts(definitions);
   const unit = alignmentOf(registers);
   checkAligned(offset, `the offset of ${what}`, unit, 0);
-  const size = Math.max(unit, ...registers.map(endOf));
+  const size = Math.max(unit, endOfAll(registers));
   const { stride = Math.ceil(size / unit) * unit } = definition;
-  checkAligned(stride, `the stride of ${what}`, unit, size);
-  if (count !== undefined) checkInteger(count, `the count of ${what}`, 1, 2 ** 20);
-  else if (definition.stride !== undefined) {
+  if (count !== undefined) {
+    checkInteger(count, `the count of ${what}`, 1, 2 ** 20);
+    checkAligned(stride, `the stride of ${what}`, unit, size);
+  } else if (definition.stride !== undefined) {
     throw new TypeError(`${what} has a stride, but no count`);
   }
   return { name, offset, registers, count: count ?? null, stride };
@@ -68,17 +69,19 @@ export function entryOf(
 /** Returns the offset after the last byte of an entry, or of the last element of an array. */
 export function endOf(entry: EntryLayout): number {
   const { offset, count, stride } = entry;
-  const size = isBlock(entry) ? Math.max(0, ...entry.registers.map(endOf)) : entry.width;
+  const size = isBlock(entry) ? endOfAll(entry.registers) : entry.width;
   return offset + ((count ?? 1) - 1) * stride + size;
+}
+
+/** Returns the offset after the last byte of several entries. */
+export function endOfAll(entries: readonly EntryLayout[]): number {
+  return entries.reduce((end, entry) => Math.max(end, endOf(entry)), 0);
 }
 
 /** The width of the widest register. Each block begins at a multiple of this width. */
 function alignmentOf(entries: readonly EntryLayout[]): number {
-  return Math.max(
-    1,
-    ...entries.map((entry) => {
-      if (isBlock(entry)) return alignmentOf(entry.registers);
-      return entry.split ? 4 : entry.width;
-    }),
-  );
+  return entries.reduce((unit, entry) => {
+    if (isBlock(entry)) return Math.max(unit, alignmentOf(entry.registers));
+    return Math.max(unit, entry.split ? 4 : entry.width);
+  }, 1);
 }

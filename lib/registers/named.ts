@@ -58,7 +58,8 @@ export class RegisterNames {
     const [first] = elements;
     if (first === undefined) {
       const known = this.regions.flatMap((key) => namesOf(this.layouts(key), key));
-      throw new RangeError(`no register is named '${name}'${didYouMean(name, known)}`);
+      const plain = name.replaceAll(/\[\d+\]/g, '');
+      throw new RangeError(`no register is named '${name}'${didYouMean(plain, known)}`);
     }
     if (isBlock(first.layout)) {
       const inner = first.layout.registers.map((entry) => entry.name).join(', ');

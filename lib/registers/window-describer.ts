@@ -1,4 +1,4 @@
-import { endOf } from './block.js';
+import { endOfAll } from './block.js';
 import { AccessDescriber, type RegisterUse } from './describer.js';
 import { parseRegisters } from './file.js';
 import { RegisterNames } from './named.js';
@@ -43,7 +43,7 @@ export class WindowDescriber {
     this.#windows.set(place, windows);
     windows.push({
       start: offset,
-      end: offset + Math.max(0, ...layouts.map(endOf)),
+      end: offset + endOfAll(layouts),
       name,
       describer: new AccessDescriber(new RegisterNames(new Map([[name, layouts]]))),
     });

@@ -85,6 +85,17 @@ test('a wrong name, field or value is refused before the device is opened', asyn
   t.is(none.stderr, "vfio: give --registers <file> to use the name 'bar0.cc'\n");
 });
 
+test('the error for an array of blocks names a register of a block', async (t) => {
+  const file = join(folder, 'blocks.json');
+  const port = { offset: 0, count: 2, registers: { cmd: { offset: 0, width: 4 } } };
+  writeFileSync(file, JSON.stringify({ regions: { bar0: { port } } }));
+  const { stderr } = await vfioHere([
+    ...['poke', 'mock:nvme', 'bar0.port.cmd', '1'],
+    ...['--registers', file],
+  ]);
+  t.regex(stderr, /give an index, as bar0\.port\[0\]\.cmd\n/);
+});
+
 test('import makes a file that --registers reads', async (t) => {
   const [svd, json] = [join(folder, 'card.svd'), join(folder, 'card.json')];
   writeFileSync(

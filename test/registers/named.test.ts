@@ -46,6 +46,9 @@ test('registers are found by name', (t) => {
   t.throws(() => names.find('bar0.ccc'), {
     message: "no register is named 'bar0.ccc': did you mean 'bar0.cc'?",
   });
+  t.throws(() => names.find('bar3.prot[3].cmd'), {
+    message: "no register is named 'bar3.prot[3].cmd': did you mean 'bar3.port.cmd'?",
+  });
   t.throws(() => names.find('bar0.sq[4]'), { message: /bar0\.sq is 4 registers/ });
   t.throws(() => names.find('bar0.cc[0]'), { message: /bar0\.cc is not an array/ });
 });

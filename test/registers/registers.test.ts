@@ -324,6 +324,15 @@ test('a block has the alignment of its widest register, and its size as the defa
   t.is(pair.at(2).last.offset, 8 + 2 * 16 + 8);
 });
 
+test('a block can be as long as 100,000 registers, and longer than the largest stride', (t) => {
+  const registers = Object.fromEntries(
+    Array.from({ length: 200_000 }, (_, i) => [`r${i}`, { offset: 4 * i, width: 4 } as const]),
+  );
+  t.notThrows(() => defineRegisters('long', { block: { offset: 0, registers } }));
+  const far = { offset: 2 ** 32, registers: { last: { offset: 8, width: 8 } } } as const;
+  t.notThrows(() => defineRegisters('far', { block: { offset: 0, registers: { far } } }));
+});
+
 test('a wrong block is refused', (t) => {
   const registers = { a: { offset: 4, width: 4 } } as const;
   const wrong: [unknown, typeof TypeError | typeof RangeError][] = [
