@@ -131,27 +131,32 @@ export function parseName(
     variant: isOn('variant'),
     via: values.get('via'),
   } as ProfileOptions;
+  const profile = checkedProfile(name, withDefaults(options, defaults));
+  const layout = values.get('layout') ?? null;
+  const { version, dmabuf, novirt, variant } = profile;
+  const chosen = values.get('function');
+  const functions = chosen === undefined ? [name] : FUNCTIONS.map(nameOf);
+  const vfs = values.get('vfs') ?? '';
+  const address = values.get('address') ?? '';
+  const key = `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout} ${address} ${vfs}`;
+  const sriov = readSriov(name, values, key);
+  return {
+    model,
+    address: values.get('address') ?? null,
+    layout,
+    label,
+    profile,
+    functions,
+    index: Number(chosen ?? 0),
+    sriov,
+    key: sriov?.index == null ? key : `${key} ${sriov.index}`,
+  };
+}
+
+/** @throws VfioError EINVAL if the settings exclude each other */
+function checkedProfile(name: string, options: ProfileOptions): Profile {
   try {
-    const profile = profileOf(withDefaults(options, defaults));
-    const layout = values.get('layout') ?? null;
-    const { version, dmabuf, novirt, variant } = profile;
-    const chosen = values.get('function');
-    const functions = chosen === undefined ? [name] : FUNCTIONS.map(nameOf);
-    const vfs = values.get('vfs') ?? '';
-    const address = values.get('address') ?? '';
-    const key = `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout} ${address} ${vfs}`;
-    const sriov = readSriov(name, values, key);
-    return {
-      model,
-      address: values.get('address') ?? null,
-      layout,
-      label,
-      profile,
-      functions,
-      index: Number(chosen ?? 0),
-      sriov,
-      key: sriov?.index == null ? key : `${key} ${sriov.index}`,
-    };
+    return profileOf(options);
   } catch (error) {
     return refuseName(name, (error as RangeError).message);
   }
