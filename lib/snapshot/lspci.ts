@@ -24,9 +24,9 @@ const MARGIN = /^[>\s]+/;
  */
 const ADDRESS =
   /^(?:(?:Slot|Device):\s+)?(?:\S+\/)?(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[01][0-9a-f]\.[0-7])(?:\s|$)/i;
-const ROW = /^([0-9a-f]{2,4}): ((?:[0-9a-f]{2} ?){1,16})$/i;
+const ROW = /^([0-9a-f]{2,4}): ([0-9a-f]{2}(?: [0-9a-f]{2}){0,15})$/i;
 /** The start of a row. No other line of lspci starts in this way. */
-const ROW_START = /^[0-9a-f]{2,4}: [0-9a-f]{2}( |$)/i;
+const ROW_START = /^[0-9a-f]{2,4}:(\s|$)/i;
 const REGION = /^(?:Region (\d):|Expansion ROM at) .*\[size=(\d+)([KMGT]?)\]/;
 const UNITS = ['', 'K', 'M', 'G', 'T'];
 const SIZES = [64, 256, 4096];
@@ -37,7 +37,7 @@ const ROM = 6;
  * because the output of `lspci -vvv` contains them.
  *
  * @throws SnapshotError if the text contains no configuration space, bytes without an address, a
- *   damaged row, or a function without its first bytes
+ *   damaged row, a row twice, or a function without its first bytes
  */
 export function readDumps(text: string): DumpedFunction[] {
   const functions: { address: string; rows: Map<number, number[]>; sizes: Map<number, number> }[] =
@@ -60,10 +60,13 @@ export function readDumps(text: string): DumpedFunction[] {
       if (current === undefined) {
         throw new SnapshotError(`the row '${line}' has no address such as 01:00.0 above`);
       }
-      const values = bytes.trim().split(' ');
+      const start = parseInt(offset, 16);
+      if (current.rows.has(start)) {
+        throw new SnapshotError(`the dump of ${current.address} has two rows ${offset}`);
+      }
       current.rows.set(
-        parseInt(offset, 16),
-        values.map((byte) => parseInt(byte, 16)),
+        start,
+        bytes.split(' ').map((byte) => parseInt(byte, 16)),
       );
     }
     const [found, region, count, unit = ''] = REGION.exec(line) ?? [];
