@@ -4,6 +4,9 @@ import { bigintCodec, type FieldCodec, numberCodec } from './fields.js';
 import type { RegisterFile } from './file.js';
 import type { FieldLayout, RegisterLayout } from './layout.js';
 
+/** Number of registers that a name without indexes means at most, as many as an array can have. */
+const MAX_FOUND = 2 ** 20;
+
 /** A register, or a part of a register, at its place in a region. */
 export interface NamedRegister {
   /**
@@ -51,7 +54,11 @@ export class RegisterNames {
       const outer = depth === 0 ? [{ name: region, offset: 0 }] : elements;
       elements = outer.flatMap((owner, i) => {
         const layout = entries[i]?.find((entry) => entry.name === own);
-        return layout === undefined ? [] : elementsOf(layout, owner, index, name);
+        if (layout === undefined) return [];
+        if (index === undefined && outer.length * (layout.count ?? 1) > MAX_FOUND) {
+          throw new RangeError(`${name} means more than ${MAX_FOUND} registers: give an index`);
+        }
+        return elementsOf(layout, owner, index, name);
       });
       entries = elements.map(({ layout }) => (isBlock(layout) ? layout.registers : []));
     }

@@ -98,3 +98,15 @@ test('an access is described by its fields, and a write by the changed fields', 
   t.is(access(true, 0x1000, 0x15n), 'bar0.sq[0] <- 0x15');
   t.is(access(true, 0x80, 1n), null);
 });
+
+test('a name means at most as many registers as an array can have', (t) => {
+  const inner = { offset: 0, count: 2 ** 20, registers: { last: { offset: 0, width: 4 } } };
+  const outer = { offset: 0, count: 2, registers: { inner } };
+  const many = new RegisterNames(
+    parseRegisterFile(JSON.stringify({ regions: { bar0: { outer } } }), 'many.json'),
+  );
+  t.throws(() => many.find('bar0.outer.inner.last'), {
+    message: 'bar0.outer.inner.last means more than 1048576 registers: give an index',
+  });
+  t.is(many.find('bar0.outer[1].inner[3].last').length, 1);
+});
