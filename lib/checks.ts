@@ -172,6 +172,12 @@ export function checkObject(value: unknown, what: string): asserts value is obje
   if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
 }
 
+/** Checks that a value is an object whose properties have names, so that the value is no array. */
+export function checkRecord(value: unknown, what: string): asserts value is object {
+  checkObject(value, what);
+  if (Array.isArray(value)) throw new TypeError(`${what} must be an object, not an array`);
+}
+
 /**
  * Checks that an object contains only known options. The function therefore throws if an option is
  * misspelled.

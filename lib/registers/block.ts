@@ -1,4 +1,4 @@
-import { checkInteger, checkObject, checkOptions } from '../checks.js';
+import { checkInteger, checkRecord, checkOptions } from '../checks.js';
 import type { BlockDefinition, RegisterDefinition, RegisterDefinitions } from './definition.js';
 import { checkAligned, checkName, layoutOf, type RegisterLayout } from './layout.js';
 
@@ -51,7 +51,7 @@ export function entryOf(
   const what = `block ${name}`;
   checkOptions(definition, PROPERTIES, what);
   const { offset, registers: definitions, count } = definition;
-  checkObject(definitions, `the registers of ${what}`);
+  checkRecord(definitions, `the registers of ${what}`);
   const registers = entryLayouts(definitions);
   const unit = alignmentOf(registers);
   checkAligned(offset, `the offset of ${what}`, unit, 0);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { checkObject, checkOptions, describeValue } from '../checks.js';
+import { checkRecord, checkOptions, describeValue } from '../checks.js';
 import { REGION_NAMES } from '../contract/uapi.js';
 import { systemError, VfioError } from '../errors.js';
 import { type EntryLayout, entryOf } from './block.js';
@@ -39,7 +39,7 @@ export function parseRegisterFile(text: string, path: string): RegisterFile {
     checkOptions(file, ['$schema', 'regions'], 'the file');
     place = 'regions';
     const { regions } = file as { regions: unknown };
-    checkObject(regions, 'the value');
+    checkRecord(regions, 'the value');
     checkOptions(regions, REGION_NAMES, 'regions');
     const layouts = new Map<string, readonly EntryLayout[]>();
     for (const [region, registers] of Object.entries(regions)) {
@@ -65,7 +65,7 @@ export function parseRegisters(
   noteName: (place: string) => void = () => undefined,
 ): readonly EntryLayout[] {
   noteName('');
-  checkObject(registers, 'the value');
+  checkRecord(registers, 'the value');
   return Object.entries(registers).map(([name, register]) => {
     noteName(`.${name}`);
     return entryOf(name, definitionOf(register, `.${name}`, noteName));
@@ -78,9 +78,10 @@ function definitionOf(
   place: string,
   noteName: (place: string) => void,
 ): RegisterDefinition | BlockDefinition {
-  checkObject(entry, 'the value');
+  checkRecord(entry, 'the value');
   const { ...definition } = entry as Record<string, unknown>;
-  if (typeof definition.registers === 'object' && definition.registers !== null) {
+  if (definition.registers !== undefined) {
+    checkRecord(definition.registers, 'registers');
     const registers = Object.entries(definition.registers).map(([name, inner]) => {
       noteName(`${place}.${name}`);
       return [name, definitionOf(inner, `${place}.${name}`, noteName)];

@@ -1,4 +1,4 @@
-import { checkChoice, checkInteger, checkObject, checkOptions, checkU64 } from '../checks.js';
+import { checkChoice, checkInteger, checkRecord, checkOptions, checkU64 } from '../checks.js';
 import type { Width } from '../contract/window.js';
 import type { FieldDefinition, RegisterAccess, RegisterDefinition } from './definition.js';
 
@@ -59,7 +59,7 @@ export function layoutOf(name: string, definition: RegisterDefinition): Register
   if (count !== undefined) checkInteger(count, `the count of ${what}`, 1, 2 ** 20);
   else if (definition.stride !== undefined)
     throw new TypeError(`${what} has a stride, but no count`);
-  checkObject(fields, `the fields of ${what}`);
+  checkRecord(fields, `the fields of ${what}`);
   const { reset = width === 8 ? 0n : 0 } = definition;
   if (width === 8) checkU64(reset, `the reset value of ${what}`);
   else checkInteger(reset, `the reset value of ${what}`, 0, 2 ** (8 * width) - 1);

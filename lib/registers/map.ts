@@ -1,4 +1,4 @@
-import { checkMethods, checkObject } from '../checks.js';
+import { checkMethods, checkRecord } from '../checks.js';
 import { type NameableWindow, NAME_REGISTERS } from '../contract/register-names.js';
 import type { RegisterWindow } from '../contract/window.js';
 import { registerAt } from './accesses.js';
@@ -149,6 +149,6 @@ export function defineRegisters<const T extends RegisterDefinitions>(
   definitions: T,
 ): RegisterMap<T> {
   checkName(name, 'the name of a register map');
-  checkObject(definitions, 'the definitions');
+  checkRecord(definitions, 'the definitions');
   return createMap<T>(name, entryLayouts(definitions));
 }

@@ -72,6 +72,13 @@ test('the JSON of a register map is a region of a register file', (t) => {
 /** Wrong files that the schema also refuses, with the text of the error. */
 const REFUSED: readonly (readonly [file: unknown, says: string])[] = [
   [[], 'regions: the value must be an object'],
+  [{ regions: [] }, 'regions: the value must be an object, not an array'],
+  [{ regions: { bar0: [] } }, 'regions.bar0: the value must be an object'],
+  [withRegister({ offset: 0, registers: [] }), 'regions.bar0.cc: registers must be an object'],
+  [
+    withRegister({ offset: 0, width: 4, fields: [] }),
+    'the fields of register cc must be an object',
+  ],
   [{}, 'regions: the value must be an object'],
   [{ regions: {}, name: 'x' }, "the file: the file has no 'name'; known: $schema, regions"],
   [{ regions: { bar6: {} } }, "regions: regions has no 'bar6'"],
@@ -98,7 +105,7 @@ const REFUSED: readonly (readonly [file: unknown, says: string])[] = [
     "en of register cc has no 'bit'",
   ],
   [withRegister({ offset: 0, width: 4, fields: { en: 64 } }), 'from 0 to 31, not 64'],
-  [withRegister({ offset: 0, registers: 1 }), 'the registers of block cc must be an object'],
+  [withRegister({ offset: 0, registers: 1 }), 'regions.bar0.cc: registers must be an object'],
   [withRegister({ offset: 0, registers: {}, width: 4 }), "block cc has no 'width'"],
   [withRegister({ offset: 0, registers: {}, stride: 8 }), 'block cc has a stride, but no count'],
   [
