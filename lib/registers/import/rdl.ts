@@ -69,8 +69,9 @@ export function readRdl(root: Component): Draft {
 
 /** Returns the number of elements of an array, or undefined if the component is no array. */
 function countOf({ array_dimensions: list }: Component, what: string): number | undefined {
-  const dimensions = list as readonly unknown[] | null | undefined;
-  return dimensions?.reduce<number>(
+  if (list === undefined || list === null) return undefined;
+  checkArray(list, `${what}.array_dimensions`);
+  return list.reduce<number>(
     (product, one) => product * integerOf(one, `${what}.array_dimensions`),
     1,
   );

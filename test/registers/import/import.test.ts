@@ -208,5 +208,10 @@ test('another file is refused with a reason', (t) => {
     refused('{"csr_registers":{"a":{"addr":"x"}}}'),
     /csr_registers\.a\.addr must be an unsigned integer, not x/,
   );
+  const array = { type: 'reg', inst_name: 'a', addr_offset: 0, children: [], array_dimensions: 4 };
+  t.regex(
+    refused(JSON.stringify({ inst_name: 'top', children: [array] })),
+    /a\.array_dimensions must be an array, not a number/,
+  );
   t.throws(() => importRegisters('/nowhere.svd', 'bar0'), { code: 'ENOENT' });
 });
