@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -33,6 +34,18 @@ test('the log and the page show the names that the program has defined', async (
   t.regex(stderr, / bar0\+0x8 r32 -> 0x/);
   t.is((await vfio(['trace', '-o', output, ...program])).code, 0);
   t.regex(readFileSync(`${output}.html`, 'utf8'), /"text":"bar0\.cc\.en \\u003c- 1"/);
+});
+
+test('a trace is read without names if a definition in the trace is wrong', async (t) => {
+  const trace = join(temporaryFolder(), 'trace');
+  execFileSync(process.execPath, [DEFINES], { env: { ...process.env, VFIO_TRACE: trace } });
+  for (const name of readdirSync(trace)) {
+    const path = join(trace, name);
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll('"width":4', '"width":3'));
+  }
+  const { stdout, stderr, code } = await vfioHere(['trace', '--log', trace]);
+  t.is(code, 0, stderr);
+  t.regex(stdout, / bar0\+0x14 w32 <- /);
 });
 
 test('the explanation of a hang shows the names of registers', async (t) => {

@@ -24,7 +24,11 @@ export async function namesOf(path: string | undefined): Promise<AccessNames> {
       return file?.describe(use) ?? program.describe(use);
     },
     define({ device, region, offset, registers }) {
-      program.define({ device, region: regionName(region), offset, registers });
+      try {
+        program.define({ device, region: regionName(region), offset, registers });
+      } catch {
+        // Another version of the library wrote the trace. The accesses have no names then.
+      }
     },
   };
 }
