@@ -40,6 +40,24 @@ export class GuestWords {
     return chunk.values[at];
   }
 
+  /**
+   * Replaces the bytes that the guest has written.
+   *
+   * @param address - a multiple of `width`
+   * @param value - the bytes of the device at this address
+   */
+  overlay(address: number, width: 1 | 2 | 4, value: number): number {
+    const { chunk, at } = this.#find(address);
+    const first = address % WORD;
+    let result = value;
+    for (let byte = 0; byte < width; byte++) {
+      if (((chunk.written[at] ?? 0) & (1 << (first + byte))) === 0) continue;
+      const own = ((chunk.values[at] ?? 0) >>> (8 * (first + byte))) & 0xff;
+      result = (result & ~(0xff << (8 * byte))) | (own << (8 * byte));
+    }
+    return result >>> 0;
+  }
+
   /** Lists the complete words and their addresses. */
   *complete(): Generator<readonly [address: number, word: number]> {
     for (const [number, { values, written }] of this.#chunks) {

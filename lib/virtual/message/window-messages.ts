@@ -71,7 +71,10 @@ export class WindowMessages {
     const address = this.#context.page() * this.#context.size + offset - at;
     this.#flushUnless(address);
     const word = this.#replaced(address);
-    if (word === null) return this.#context.registers.load(offset, width);
+    if (word === null) {
+      const value = this.#context.registers.load(offset, width);
+      return this.#isHeld(address) ? this.#words.overlay(address + at, width, value) : value;
+    }
     return ((word >>> (8 * at)) & maskOf(width)) >>> 0;
   }
 
@@ -84,7 +87,7 @@ export class WindowMessages {
     const guest = this.#match();
     this.#flushUnless(address);
     // If the device contains another word than the guest expects, the whole word is written.
-    const isWhole = width < WORD && this.#replaced(address) !== null;
+    const isWhole = width < WORD && (this.#isHeld(address) || this.#replaced(address) !== null);
     this.#words.write(address + (offset % WORD), width, value);
     const entry = this.#claim(address, page, start, guest);
     if (entry === null) {
@@ -197,12 +200,17 @@ export class WindowMessages {
     const word = (address - entry.address) / WORD;
     const own = readWords(this.#words, entry.address)[word];
     if (own === undefined) return null;
-    if (entry === this.#held) {
-      const at = entry.offset + word * WORD;
-      return entry.held.some(({ offset }) => offset - (offset % WORD) === at) ? own : null;
-    }
+    if (entry === this.#held) return this.#isHeld(address) ? own : null;
     const device = entry.device[word];
     return device === undefined || device === own ? null : own;
+  }
+
+  /** Whether a write to a word is held. */
+  #isHeld(address: number): boolean {
+    const entry = this.#held;
+    if (!entry?.covers(address)) return false;
+    const at = entry.offset + address - entry.address;
+    return entry.held.some(({ offset }) => offset - (offset % WORD) === at);
   }
 
   /** Returns the entry that contains a word. */

@@ -1,6 +1,7 @@
 // A window rewriter loses no write, for random writes of a guest.
 import test from 'ava';
 import fc from 'fast-check';
+import { FULL, SEED } from '../../full.js';
 import { WINDOW } from './wlan.js';
 import { ENABLE, LOW, openMsixWindow, openWindow, type Window } from './window.js';
 
@@ -24,6 +25,7 @@ function run(window: Window, steps: typeof programs extends fc.Arbitrary<infer T
     for (let at = 0; at < 4; at += width) {
       const part = Math.floor(value / 2 ** (8 * at)) % 2 ** (8 * width);
       rewriter.write(offset + at, width, part);
+      if (rewriter.read(offset + at, width) !== part) throw new Error(`${part} is lost`);
     }
     expected.setUint32(offset, value, true);
     if (then === 'flush') rewriter.flush();
@@ -62,8 +64,9 @@ for (const [index, open] of [
         }
         return true;
       }),
-      { numRuns: 300 },
+      { numRuns: FULL ? 20_000 : 300, seed: SEED },
     );
+    t.log(`seed ${SEED}`);
     t.pass();
   });
 }

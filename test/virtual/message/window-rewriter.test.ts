@@ -169,6 +169,20 @@ test('accesses of 1, 2 and 8 bytes', (t) => {
   t.deepEqual(events.at(-1), rewritten(0x1000, 0x21, 0));
 });
 
+test('MSI-X: a word that is written in bytes reaches the device completely', (t) => {
+  const { device, rewriter, words, shown, physical } = openMsixWindow(t);
+  device.interrupts.msix.request(0);
+  rewriter.write(8, 4, 0x21);
+  rewriter.write(0, 4, LOW);
+  for (const [at, byte] of [0x00, 0x01].entries()) rewriter.write(4 + at, 1, byte);
+  // The bytes are held, but the guest reads the bytes.
+  t.is(rewriter.read(4, 2), 0x0100);
+  t.is(rewriter.read(4, 4), 0x0100);
+  for (const at of [6, 7]) rewriter.write(at, 1, 0);
+  t.deepEqual(words(0), physical(0, ENABLE));
+  t.deepEqual(shown(0), [LOW, ENABLE, 0x21]);
+});
+
 test('MSI: a message of an unrequested vector fails, and is written after the request', (t) => {
   const window = openWindow(t);
   window.guest = { address: 0xfee0_0000n, data: 0x20, vectors: 2 };
