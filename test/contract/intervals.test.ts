@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { type Interval, Intervals } from '../../lib/contract/intervals.js';
 
 const PAGE = 4096n;

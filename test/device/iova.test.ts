@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { IovaAllocator } from '../../lib/device/iova.js';
 
 const PAGE = 4096n;

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { CALLS } from './calls.js';
 import { scripts } from './generate/index.js';
 import type { Op } from './script.js';

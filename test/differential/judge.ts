@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { compare, type Difference } from './compare.js';
 import { scripts } from './generate/index.js';
 import { GuestDied, type Guest } from './guest.js';

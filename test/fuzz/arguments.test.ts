@@ -3,7 +3,7 @@
 // wrong.
 import { setImmediate } from 'node:timers/promises';
 import test, { registerCompletionHandler, type ExecutionContext } from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { fuzz } from './inputs.js';
 import { createKernelWorld } from './kernel-objects.js';
 import { type Api, createWorld } from './public-objects.js';

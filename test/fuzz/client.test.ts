@@ -2,8 +2,8 @@
 // descriptor of the client is left open, and the server serves the next client.
 import { closeSync, openSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import { SoftwareSource, VirtualIrqs, VirtualMsix } from 'vfio/mock';
+import fc from '../fast-check.js';
 import { countFds } from '../native/helpers.js';
 import { GuestNvme, RAM_SIZE } from '../serve/guest-nvme.js';
 import { COMMANDS, header, NO_REPLY, RawClient, words } from '../serve/raw-client.js';

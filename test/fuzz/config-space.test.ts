@@ -1,7 +1,7 @@
 // Tests the decoders with the configuration space of a broken or hostile device. Links are wrong,
 // capabilities reach past the end, all bytes are ones, or the image is truncated.
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { decodeBars, decodeHeader, DECODERS, walkCapabilities } from '../../lib/pci/index.js';
 import { openFake } from '../device/fake.js';
 import { fuzz } from './inputs.js';

@@ -1,8 +1,8 @@
 // Tests random guest accesses to the tables of a virtual device. No access throws an exception. A
 // read returns the last written value of all writable bits.
 import test from 'ava';
-import fc from 'fast-check';
 import { MsixPerm, PasidMap, SoftwareSource, VfioError, VirtualIrqs, VirtualMsi } from 'vfio/mock';
+import fc from '../fast-check.js';
 import { emulated } from '../virtual/msix/guest.js';
 import { fuzz, u32, u64 } from './inputs.js';
 

@@ -1,7 +1,7 @@
 // Tests the IOVA allocator with random IOVA ranges. The allocator must return valid addresses from
 // these ranges.
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { IovaAllocator } from '../../lib/device/iova.js';
 import { fuzz, u64 } from './inputs.js';
 

@@ -1,8 +1,8 @@
 // Tests the parsers of names and texts with random inputs. Each input must be parsed correctly or
 // refused.
 import test from 'ava';
-import fc from 'fast-check';
 import { openDeviceSync, VfioError } from 'vfio';
+import fc from '../fast-check.js';
 import { parseAddress } from '../../lib/contract/names.js';
 import { parseCpuList } from '../../lib/backend/kernel/affinity.js';
 import { parseUuid } from '../../lib/contract/uuid.js';

@@ -1,8 +1,8 @@
 // Tests `vfio run` with random scripts. Every line must get an answer with a result or with an
 // error.
 import test from 'ava';
-import fc from 'fast-check';
 import { openConnection } from 'vfio/mock';
+import fc from '../fast-check.js';
 import { operations } from '../../lib/run/operations.js';
 import { runLine } from '../../lib/run/run.js';
 import { Session } from '../../lib/run/session.js';

@@ -1,7 +1,7 @@
 // Random answers of a vfio-user server. Every call returns a value or throws a VfioError, no
 // descriptor is left open, and a session that has ended stays ended.
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { DmaMappings } from '../../lib/backend/vfio-user/dma-mappings.js';
 import { UserConnection } from '../../lib/backend/vfio-user/connection.js';
 import {

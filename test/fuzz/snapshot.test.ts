@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
-import fc from 'fast-check';
 import { openConnection, VfioError } from 'vfio/mock';
+import fc from '../fast-check.js';
 import { MockBackend } from '../../lib/backend/mock/index.js';
 import { ModelRegistry } from '../../lib/backend/mock/models/registry.js';
 import {

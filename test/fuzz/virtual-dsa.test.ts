@@ -2,8 +2,8 @@
 // device or the part of another guest.
 import { setImmediate as turn } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
 import { type Eventfd, openDeviceSync, type Trap, type Width } from 'vfio';
+import fc from '../fast-check.js';
 import { PAGE_SIZE } from '../../lib/checks.js';
 import { DsaHost } from '../../lib/demo/dsa/host.js';
 import * as dsa from '../../lib/demo/dsa/registers.js';

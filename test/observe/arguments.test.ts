@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { mockBackend } from '../../lib/backend/mock/index.js';
 import type { DeviceConnection, EventSet } from '../../lib/contract/index.js';
 import { observeConnection, type Observer } from '../../lib/observe/index.js';

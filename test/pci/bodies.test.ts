@@ -1,7 +1,7 @@
 // Generates random capabilities, headers and capability lists. Compares the library's listing with
 // the output of lspci. To repeat a test run, set VFIO_TEST_SEED to the seed that the run printed.
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { FULL, SEED } from '../full.js';
 import { anything } from './lspci/anything.js';
 import { bodyOf } from './lspci/bodies.js';

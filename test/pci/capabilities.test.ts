@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { capabilityName, walkCapabilities } from '../../lib/pci/index.js';
 import { image, list } from './image.js';
 

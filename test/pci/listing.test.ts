@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { flagsOf, listConfig } from '../../lib/pci/listing/index.js';
 import { openDeviceSync } from '../../lib/mock.js';
 import { FULL } from '../full.js';

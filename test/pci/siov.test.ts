@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { imsAdvertised, imsDvsec, type ImsDvsecOptions, openDevice, pci } from 'vfio/mock';
 import { listConfig } from '../../lib/pci/listing/index.js';
 

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { VfioError } from '../../lib/errors.js';
 import { defineRegisters, layoutsOf } from '../../lib/registers/map.js';
 import { parseRegisterFile, readRegisterFile } from '../../lib/registers/file.js';

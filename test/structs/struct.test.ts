@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../fast-check.js';
 import { defineStruct, openDevice } from '../../lib/mock.js';
 
 const entry = defineStruct('entry', {

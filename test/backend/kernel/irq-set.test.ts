@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 import { VfioError } from '../../../lib/errors.js';
 import type { Eventfd, IrqSet } from '../../../lib/contract/index.js';
 import { encodeIrqSet } from '../../../lib/backend/kernel/irq-set.js';

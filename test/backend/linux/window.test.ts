@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { inspect } from 'node:util';
+import fc from '../../fast-check.js';
 import type { Width } from '../../../lib/contract/index.js';
 import { MappedWindow } from '../../../lib/backend/linux/window.js';
 import { VfioError } from '../../../lib/errors.js';

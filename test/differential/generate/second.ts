@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 import type { Op } from '../script.js';
 import type { Step } from './situation.js';
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 import type { Target } from '../targets.js';
 import type { Step } from './situation.js';
 

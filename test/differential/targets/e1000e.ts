@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 import type { Span, Target } from '../targets.js';
 import { clearConfig } from './ops.js';
 

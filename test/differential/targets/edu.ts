@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 import { eventfdRead } from '../generate/interrupts.js';
 import type { Step } from '../generate/situation.js';
 import type { Op } from '../script.js';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 import { LineBytes } from '../../../lib/observe/record/line-bytes.js';
 
 const bytes = fc.uint8Array({ maxLength: 150 }).map((array) => Buffer.from(array));

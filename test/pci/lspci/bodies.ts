@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 
 /** The offset of the tested capability, which is the first capability in its list. */
 const STANDARD = 0x40;

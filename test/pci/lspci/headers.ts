@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 
 /**
  * The offsets of the base register and of the limit register for each bridge window. The low bits

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 
 /**
  * The ids of capabilities without decoded registers, for example the null capability and hot plug.

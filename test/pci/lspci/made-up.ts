@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import fc from '../../fast-check.js';
 
 /** The ids of the generated capabilities, with the length of each capability in bytes. */
 const STANDARD: readonly (readonly [id: number, length: number])[] = [

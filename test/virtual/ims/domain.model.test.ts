@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { Budget, type Cookie, type HostVector, type Slot, VfioError } from 'vfio/mock';
+import fc from '../../fast-check.js';
 import { COMMANDS_EXPECTED, RUNS } from '../../full.js';
 import { dsa, onSignal } from './bench.js';
 

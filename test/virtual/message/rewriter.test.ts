@@ -1,6 +1,5 @@
 // Tests `MessageRewriter` on the private message registers of mock:wlan.
 import test from 'ava';
-import fc from 'fast-check';
 import {
   type Message,
   MessageRewriter,
@@ -8,6 +7,7 @@ import {
   recognizeMsi,
   recognizeTable,
 } from 'vfio/mock';
+import fc from '../../fast-check.js';
 import { ENTRIES, LAYOUT, openWlan, STORE, taken, type Wlan } from './wlan.js';
 
 const GUEST: Message = { address: 0xfee0_1000n, data: 0x4040 };

@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { type BarOwner, VirtualMsix } from 'vfio/mock';
+import fc from '../../fast-check.js';
 import { FULL } from '../../full.js';
 import { emulated, ENABLE } from './guest.js';
 

@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { SoftwareSource, type VirtualMsix } from 'vfio/mock';
+import fc from '../../fast-check.js';
 import { COMMANDS_EXPECTED, RUNS } from '../../full.js';
 import { CONTROL, DATA, ENABLE, FUNCTION_MASK, tableOf } from './guest.js';
 import { Rules, type Sent } from './rules.js';

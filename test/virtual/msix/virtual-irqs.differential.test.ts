@@ -2,7 +2,6 @@
 // interrupts. Both devices must give the same answers and signal the same eventfds.
 import { setImmediate as turn } from 'node:timers/promises';
 import test from 'ava';
-import fc from 'fast-check';
 import {
   createEventfd,
   type DeviceConnection,
@@ -16,6 +15,7 @@ import {
   VirtualIrqs,
   VirtualMsi,
 } from 'vfio/mock';
+import fc from '../../fast-check.js';
 import { FULL } from '../../full.js';
 import { tableOf } from './guest.js';
 

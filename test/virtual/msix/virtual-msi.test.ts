@@ -1,5 +1,4 @@
 import test from 'ava';
-import fc from 'fast-check';
 import {
   createEventfd,
   openDevice,
@@ -10,6 +9,7 @@ import {
   VirtualMsi,
   type VirtualMsiOptions,
 } from 'vfio/mock';
+import fc from '../../fast-check.js';
 import { FULL } from '../../full.js';
 import { MsiRules } from './msi-rules.js';
 import type { Sent } from './rules.js';

@@ -1,6 +1,6 @@
 import test from 'ava';
-import fc from 'fast-check';
 import { type Cookie, ImsSource, MsixPerm, PasidMap, VfioError, type VirtualMsix } from 'vfio/mock';
+import fc from '../../fast-check.js';
 import { fuzz } from '../../fuzz/inputs.js';
 import { dsa } from '../ims/bench.js';
 import { ENABLE, Guest, tableOf } from '../msix/guest.js';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import fc from 'fast-check';
+import fc from '../../../fast-check.js';
 import { MockAddressSpace } from '../../../../lib/backend/mock/machine/address-space.js';
 import { DmaFault } from '../../../../lib/backend/mock/machine/dma-fault.js';
 import { PAGE_SIZE } from '../../../../lib/checks.js';

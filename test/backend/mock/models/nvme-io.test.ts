@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import fc from 'fast-check';
+import fc from '../../../fast-check.js';
 import { CONFIG, open, turn } from '../support.js';
 import { NvmeDriver, QueuePair } from './nvme-driver.js';
 
