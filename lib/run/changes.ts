@@ -5,6 +5,8 @@ import { retry } from './retry.js';
 import { Rings } from './rings.js';
 
 const WORD = 4;
+/** The largest buffer of a record in bytes. Newer versions of Node.js have no useful limit. */
+const SIZE_MAX = Math.min(constants.MAX_LENGTH, 2 ** 32);
 
 /** The fields of a line that the scan of a record uses. */
 interface Line {
@@ -173,7 +175,7 @@ export class RecordedChanges {
 /** Whether a line of a record lies in its buffer. If not, the replay of the line fails. */
 function isInside({ size }: RecordedBuffer, { offset, data, answer }: Line): boolean {
   const length = String(data ?? answer?.data).length / 2;
-  return size <= constants.MAX_LENGTH && Number(offset) >= 0 && Number(offset) + length <= size;
+  return size <= SIZE_MAX && Number(offset) >= 0 && Number(offset) + length <= size;
 }
 
 function rangeOf(name: string, offset: number, words: readonly number[]): string {

@@ -117,11 +117,17 @@ async function call(side: Side, object: string, method: string, args: readonly M
       target,
       values,
     );
-    text = inspect(await result, { depth: 1 });
+    text = withoutProxies(inspect(await result, { depth: 1 }));
   } catch (error) {
     text = describeError(error);
   }
   return text.replaceAll(side.connection.name, '<name>');
+}
+
+/** Node.js 26 marks a proxy, and an observed object is a proxy. */
+function withoutProxies(text: string): string {
+  const [marks] = /^(?:Proxy\()*/.exec(text) ?? [''];
+  return text.slice(marks.length, text.length - marks.length / 'Proxy('.length);
 }
 
 /** Describes an error and the function that threw the error. */
