@@ -138,7 +138,8 @@ export class VectorIndex {
 
   /** Returns the requested vector with this number, or undefined if the vector is not requested. */
   vector(vector: number): Vector | undefined {
-    return this.#vectors[vector];
+    // Without types, a text such as 'length' would find a property of the array.
+    return typeof vector === 'number' ? this.#vectors[vector] : undefined;
   }
 
   /**

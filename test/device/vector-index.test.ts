@@ -26,6 +26,8 @@ test('without NORESIZE, each request adds one vector to the enabled index', (t) 
   const vector = msix.request(5);
   t.true(msix.active);
   t.is(msix.vector(5), vector);
+  // A program without types can pass a text.
+  for (const text of ['5', 'length']) t.is(msix.vector(text as unknown as number), undefined);
   t.is(vector.index, 5);
   t.deepEqual(script.take(), [
     'getIrqInfo 2',
