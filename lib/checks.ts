@@ -168,8 +168,17 @@ function withArticle(name: string): string {
   return `${/^[AEIOU]/.test(name) ? 'an' : 'a'} ${name}`;
 }
 
-export function checkObject(value: unknown, what: string): asserts value is object {
-  if (typeof value !== 'object' || value === null) throw new TypeError(`${what} must be an object`);
+export function checkObject(
+  value: unknown,
+  what: string | (() => string),
+): asserts value is object {
+  if (typeof value === 'object' && value !== null) return;
+  throw new TypeError(`${textOf(what)} must be an object`);
+}
+
+/** A check that runs often gets a function, because the text is needed only for an error. */
+function textOf(what: string | (() => string)): string {
+  return typeof what === 'function' ? what() : what;
 }
 
 /** Checks that a value is an object whose properties have names, so that the value is no array. */
@@ -182,18 +191,17 @@ export function checkRecord(value: unknown, what: string): asserts value is obje
  * Checks that an object contains only known options. The function therefore throws if an option is
  * misspelled.
  */
-export function checkOptions(value: unknown, names: readonly string[], what = 'options'): void {
+export function checkOptions(
+  value: unknown,
+  names: readonly string[],
+  what: string | (() => string) = 'options',
+): void {
   checkObject(value, what);
-  const unknown = findUnknown(value, names);
-  if (unknown === undefined) return;
-  const problem = what === 'options' ? 'unknown option' : `${what} has no`;
-  throw new TypeError(`${problem} '${unknown}'; known: ${names.join(', ')}`);
-}
-
-/** Returns the first property of an object that is not one of the names. */
-export function findUnknown(value: object, names: readonly string[]): string | undefined {
-  for (const name of Object.keys(value)) if (!names.includes(name)) return name;
-  return undefined;
+  for (const name of Object.keys(value)) {
+    if (names.includes(name)) continue;
+    const problem = what === 'options' ? 'unknown option' : `${textOf(what)} has no`;
+    throw new TypeError(`${problem} '${name}'; known: ${names.join(', ')}`);
+  }
 }
 
 /**

@@ -1,10 +1,4 @@
-import {
-  checkBytes,
-  checkObject,
-  checkOptions,
-  describeValue,
-  findUnknown,
-} from '../../../checks.js';
+import { checkBytes, checkObject, checkOptions, describeValue } from '../../../checks.js';
 import type { BarShape, DeviceLogic, MemoryBlock, MsixCapability, Register } from './model.js';
 import { checkWidth, checkWidths } from './check-widths.js';
 import { PCI_MSIX_ENTRY_SIZE } from './pci.js';
@@ -50,14 +44,11 @@ function isArray(value: unknown): boolean {
 
 /** Creates texts only for an error, because a device can have a thousand registers. */
 function checkPart(where: string, bar: BarShape, part: Register | MemoryBlock): Span {
-  if (typeof part !== 'object' || (part as unknown) === null) {
-    checkObject(part, `${where}: a register`);
-  }
+  checkObject(part, () => `${where}: a register`);
   const { offset, name } = part;
   if (typeof name !== 'string') throw new TypeError(`${where}: a register must have a name`);
   const isBlock = 'size' in part;
-  const names = isBlock ? BLOCK : REGISTER;
-  if (findUnknown(part, names) !== undefined) checkOptions(part, names, `${where}: ${name}`);
+  checkOptions(part, isBlock ? BLOCK : REGISTER, () => `${where}: ${name}`);
   const length = isBlock ? checkBlock(where, part) : checkRegister(where, part);
   if (!Number.isInteger(offset) || offset < 0 || offset + length > bar.size) {
     throw new RangeError(
