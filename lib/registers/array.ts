@@ -1,9 +1,9 @@
 import { checkInteger } from '../checks.js';
 import type { RegisterAccessor } from './register.js';
 
-/** Creates a {@link RegisterArray}. */
+/** Creates a {@link RegisterArray}. @param what - describes an index, for errors */
 export let createArray: <A>(
-  name: string,
+  what: string,
   length: number,
   create: (index: number) => A,
 ) => RegisterArray<A>;
@@ -12,17 +12,16 @@ export let createArray: <A>(
 export class RegisterArray<A = RegisterAccessor> {
   /** Number of elements. */
   readonly length: number;
-  /** Describes an index, for errors. */
   readonly #what: string;
   readonly #create: (index: number) => A;
   readonly #created: A[] = [];
 
   static {
-    createArray = (name, length, create) => new RegisterArray(name, length, create);
+    createArray = (what, length, create) => new RegisterArray(what, length, create);
   }
 
-  private constructor(name: string, length: number, create: (index: number) => A) {
-    this.#what = `the index of register ${name}`;
+  private constructor(what: string, length: number, create: (index: number) => A) {
+    this.#what = what;
     this.length = length;
     this.#create = create;
   }

@@ -108,7 +108,9 @@ function accessorsOf(
     const accessor =
       count === null
         ? create(name, base + offset)
-        : createArray(name, count, (i) => create(`${name}[${i}]`, base + offset + i * stride));
+        : createArray(`the index of register ${name}`, count, (i) =>
+            create(`${name}[${i}]`, base + offset + i * stride),
+          );
     return [layout.name, accessor] as const;
   });
   // V8 stores the object of Object.create(null) as a hash table, and each access is slower.

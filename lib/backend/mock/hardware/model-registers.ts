@@ -1,4 +1,5 @@
-import { checkInstance, checkInteger } from '../../../checks.js';
+import { checkInstance } from '../../../checks.js';
+import { createArray } from '../../../registers/array.js';
 import { type EntryLayout, isBlock } from '../../../registers/block.js';
 import type {
   BlockDefinition,
@@ -143,28 +144,18 @@ function accessorsOf(
     }
     const { offset, count, stride, registers } = layout;
     const create = (name: string, at: number) => accessorsOf(registers, `${name}.`, at, states);
-    regs[layout.name] =
-      count === null
-        ? create(name, base + offset)
-        : arrayOf(
-            name,
-            Array.from({ length: count }, (_, i) =>
-              create(`${name}[${i}]`, base + offset + i * stride),
-            ),
-          );
+    if (count === null) {
+      regs[layout.name] = create(name, base + offset);
+      continue;
+    }
+    const blocks = createArray(`the index of block ${name}`, count, (i) =>
+      create(`${name}[${i}]`, base + offset + i * stride),
+    );
+    // The device has the registers of all blocks from the start.
+    for (let i = 0; i < count; i++) blocks.at(i);
+    regs[layout.name] = blocks;
   }
   return regs;
-}
-
-function arrayOf(name: string, blocks: readonly object[]): object {
-  const { length } = blocks;
-  return {
-    length,
-    at(index: number) {
-      checkInteger(index, `the index of block ${name}`, 0, length - 1);
-      return blocks[index];
-    },
-  };
 }
 
 const makers = new WeakMap<RegisterLayout, (place: RegisterPlace) => RegisterState>();
