@@ -84,9 +84,8 @@ export class Sriov {
     if (!this.enabled) return [];
     const address = parseAddress(this.#name);
     if (address === null) {
-      return Array.from({ length: this.numVfs }, (_, i) => {
-        return mockVirtualFunction(this.#name, i) ?? [];
-      }).flat();
+      const indexes = [...Array(this.numVfs).keys()];
+      return indexes.flatMap((index) => mockVirtualFunction(this.#name, index) ?? []);
     }
     const [segment = '', bus = '', device = '', fn = ''] = address.split(/[:.]/);
     const own = (parseInt(bus, 16) << 8) | (parseInt(device, 16) << 3) | Number(fn);

@@ -59,7 +59,15 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
     },
     file: (file) => ({
       map: (flags, start, iova, size) => {
-        native.iommufdIoasMapFile(fd, ioas, mapFlags(flags, IOMMU_IOAS_MAP_FILE), file, start, iova, size);
+        native.iommufdIoasMapFile(
+          fd,
+          ioas,
+          mapFlags(flags, IOMMU_IOAS_MAP_FILE),
+          file,
+          start,
+          iova,
+          size,
+        );
       },
       mapAsync: async (flags, start, iova, size) => {
         await native.iommufdIoasMapFileAsync(

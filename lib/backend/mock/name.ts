@@ -137,12 +137,12 @@ export function parseName(
   const chosen = values.get('function');
   const functions = chosen === undefined ? [name] : FUNCTIONS.map(nameOf);
   const vfs = values.get('vfs') ?? '';
-  const address = values.get('address') ?? '';
-  const key = `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout} ${address} ${vfs}`;
+  const address = values.get('address') ?? null;
+  const key = `${device} ${version} ${dmabuf} ${novirt} ${variant} ${functions.length} ${layout} ${address ?? ''} ${vfs}`;
   const sriov = readSriov(name, values, key);
   return {
     model,
-    address: values.get('address') ?? null,
+    address,
     layout,
     label,
     profile,
