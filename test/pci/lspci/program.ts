@@ -12,7 +12,7 @@ import { FULL } from '../../full.js';
 /** The version of pciutils that the decoder follows. docs/hardware.md describes how to raise it. */
 export const FOLLOWED = '3.15';
 /** The oldest version of pciutils that the tests use. Older versions do not decode PCIe 6. */
-const OLDEST = 3.14;
+const OLDEST = '3.14';
 
 const debian = (name: string): DebianProgram => ({
   kind: 'pciutils',
@@ -31,7 +31,12 @@ async function find(name: Tool): Promise<Program | null> {
   const installed = { file: name, args: [], env: process.env };
   const { status, stdout } = run(installed, ['--version']);
   const version = status === 0 ? /\d+\.\d+/.exec(stdout)?.[0] : undefined;
-  return Number(version) >= OLDEST ? installed : null;
+  return version !== undefined && isAtLeast(version, OLDEST) ? installed : null;
+}
+
+/** Compares versions number by number: 3.9 is older than 3.14. */
+function isAtLeast(version: string, oldest: string): boolean {
+  return version.localeCompare(oldest, 'en', { numeric: true }) >= 0;
 }
 
 function run({ file, args, env }: Program, more: readonly string[]): SpawnSyncReturns<string> {
