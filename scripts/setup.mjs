@@ -1,8 +1,8 @@
 // Prepares a clone of the repository, so that its programs can run. Skips steps that are up to
 // date.
-//   node scripts/setup.mjs              packages, TypeScript, addon
-//   node scripts/setup.mjs typescript   packages and TypeScript only
-//   node scripts/setup.mjs library      packages and the TypeScript of lib/ only
+//   node scripts/setup.mjs              packages, TypeScript, bundles, addon
+//   node scripts/setup.mjs typescript   packages, TypeScript and bundles only
+//   node scripts/setup.mjs library      packages and the TypeScript of lib/ only, without bundles
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -51,10 +51,11 @@ const part = process.argv[2];
 
 /** Compiles a project of TypeScript if a source file is newer than the stamp of the last run. */
 function compile(project, stamp, ...sources) {
-  if (modified(stamp) >= newest(...sources, at('tsconfig.json'))) return;
+  if (modified(stamp) >= newest(...sources, at('tsconfig.json'), at('scripts/bundle.mjs'))) return;
   rmSync(at('dist'), { recursive: true, force: true });
   const tsc = at('node_modules/typescript/bin/tsc');
   run(`compiling TypeScript (${project})`, process.execPath, tsc, '-p', at(project));
+  if (part !== 'library') run('bundling the library', process.execPath, at('scripts/bundle.mjs'));
   execFileSync('touch', [stamp]);
 }
 

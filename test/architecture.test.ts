@@ -42,7 +42,7 @@ test('docs/architecture.json assigns every file of lib/ to a component', (t) => 
 test('every import between components is allowed', (t) => {
   const upward = files.flatMap((file) =>
     importsOf(file)
-      .filter((target) => !isByName(target) && !isAllowed(file, target))
+      .filter((target) => !isAllowed(file, target))
       .map((target) => `${pathOf(file)} imports ${pathOf(target)}`),
   );
   t.deepEqual(upward, []);
@@ -73,19 +73,19 @@ function isAllowed(file: string, target: string): boolean {
   return other === room || others.includes(other);
 }
 
-/**
- * Whether the path of an import is computed at run time. The command line computes the path of a
- * command's module from the command's name.
- */
-function isByName(target: string): boolean {
-  return target.includes('${');
-}
-
-test('only the import of a command module computes its path at run time', (t) => {
-  const computed = files.filter((file) => importsOf(file).some(isByName));
+test('only the command line imports modules whose paths are computed at run time', (t) => {
+  const computed = files.filter((file) => /\bimport\((?!')/.test(readFileSync(file, 'utf8')));
   t.deepEqual(
     computed.map((file) => relative(lib, file)),
-    ['cli/commands.ts'],
+    ['cli/commands.ts', 'cli/import.ts'],
+  );
+});
+
+test('only lib/package-files.ts derives paths from the path of its module', (t) => {
+  const users = files.filter((file) => readFileSync(file, 'utf8').includes('import.meta'));
+  t.deepEqual(
+    users.map((file) => relative(lib, file)),
+    ['package-files.ts'],
   );
 });
 
@@ -97,7 +97,7 @@ test('only the import of a command module computes its path at run time', (t) =>
 function buildFolderGraphs(): Map<string, Graph> {
   const folders = new Map<string, Graph>();
   for (const file of files) {
-    for (const target of importsOf(file).filter((path) => !isByName(path))) {
+    for (const target of importsOf(file)) {
       const from = relative(lib, file).split(sep);
       const to = relative(lib, target).split(sep);
       const depth = from.findIndex((name, i) => name !== to[i]);
@@ -121,9 +121,7 @@ test('the imports in lib/ form no cycle between folders', (t) => {
 });
 
 test('no module of lib/ imports itself through other modules', (t) => {
-  const graph: Graph = new Map(
-    files.map((file) => [file, new Set(importsOf(file, false).filter((path) => !isByName(path)))]),
-  );
+  const graph: Graph = new Map(files.map((file) => [file, new Set(importsOf(file, false))]));
   for (const file of files) t.deepEqual(findCycle(graph, file), []);
 });
 

@@ -3,11 +3,16 @@ import test from 'ava';
 
 /**
  * Lists all modules that an entry point loads, by following the import statements of the compiled
- * files.
+ * files. The source map of a bundle lists the modules in the bundle.
  */
 function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
   if (seen.has(entry.href)) return seen;
   seen.add(entry.href);
+  if (entry.pathname.endsWith('.mjs')) {
+    const map = readFileSync(new URL(`${entry.href}.map`), 'utf8');
+    const { sources } = JSON.parse(map) as { sources: string[] };
+    for (const source of sources) seen.add(new URL(source, entry).pathname);
+  }
   const imports = readFileSync(entry, 'utf8').matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g);
   for (const [, specifier = ''] of imports) {
     if (specifier.startsWith('.')) loadedWith(new URL(specifier, entry), seen);
@@ -18,7 +23,7 @@ function loadedWith(entry: URL, seen = new Set<string>()): Set<string> {
 
 test('the entry point vfio/mock loads neither the kernel back end nor the addon', (t) => {
   const loaded = [...loadedWith(new URL('../lib/mock.js', import.meta.url))];
-  t.true(loaded.some((module) => module.endsWith('/lib/device/device.js')));
+  t.true(loaded.some((module) => module.endsWith('/lib/device/device.ts')));
   t.true(loaded.some((module) => module.includes('/lib/backend/mock/')));
   const native = loaded.filter((module) =>
     /\/backend\/kernel\/|\/lib\/native\/|^bindings$/.test(module),

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VfioError } from '../errors.js';
+import { packageFile } from '../package-files.js';
 import { defineCommand } from './command.js';
 import { Interruption } from './interruption.js';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const ROOT = packageFile('');
 /** The prefix of the Node.js installation. */
 const PREFIX = dirname(dirname(process.execPath));
 
@@ -70,7 +70,7 @@ function nodeGyp(): string[] {
   const script = 'node-gyp/bin/node-gyp.js';
   const places = [
     process.env.npm_config_node_gyp,
-    ...[import.meta.url, join(process.cwd(), 'package.json')].map((from) => resolved(from, script)),
+    ...[ROOT, process.cwd()].map((from) => resolved(join(from, 'package.json'), script)),
     join(PREFIX, 'lib/node_modules/npm/node_modules', script),
   ];
   const found = places.find((place) => place !== undefined && existsSync(place));

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { VfioError } from '../errors.js';
+import { packageFile } from '../package-files.js';
 import { printableLines } from '../printable.js';
 import { parseLine } from './command.js';
 import { COMMANDS, loadCommand } from './commands.js';
@@ -25,7 +26,7 @@ exactly one function, a mock device (mock:nvme, mock:edu), or the socket of a vf
 }
 
 function version(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -1,3 +1,5 @@
+import { pathToFileURL } from 'node:url';
+import { packageFile } from '../package-files.js';
 import type { Command } from './command.js';
 
 /**
@@ -29,5 +31,6 @@ export const COMMANDS: Readonly<Record<string, string>> = {
 };
 
 export async function loadCommand(name: string): Promise<Command> {
-  return ((await import(`./${name}.js`)) as { command: Command }).command;
+  const { href } = pathToFileURL(packageFile(`dist/lib/cli/${name}.js`));
+  return ((await import(href)) as { command: Command }).command;
 }

@@ -11,17 +11,7 @@ import type { PciDevice } from '../index.js';
 import { withProgress } from './progress.js';
 import { chooseToken } from './token.js';
 
-/** Loads the back end of mock devices, and the model that a name contains. */
-async function mock(name: string): Promise<Backend> {
-  const [{ backend }, { modelOf }, { loadModel }] = await Promise.all([
-    import('../backend/mock/backend.js'),
-    import('../backend/mock/name.js'),
-    import('../backend/mock/models/load.js'),
-  ]);
-  await loadModel(modelOf(name));
-  return backend;
-}
-
+const mock = async (): Promise<Backend> => (await import('../backend/mock/index.js')).mockBackend;
 const vfioUser = async (): Promise<Backend> =>
   (await import('../backend/vfio-user/index.js')).vfioUserBackend;
 const kernel = async (): Promise<Backend> =>
@@ -34,7 +24,7 @@ const kernel = async (): Promise<Backend> =>
 async function apiOf(name: string): Promise<DeviceApi> {
   const loaders = loadersOf(name);
   const { deviceApi } = await import('../device/open.js');
-  const backends = await Promise.all(loaders.map((load) => load(name)));
+  const backends = await Promise.all(loaders.map((load) => load()));
   if (environment.traceFolder === undefined && environment.recordFile === undefined)
     return deviceApi(backends);
   const { observeBackend } = await import('../observe/index.js');
@@ -42,7 +32,7 @@ async function apiOf(name: string): Promise<DeviceApi> {
   return deviceApi(backends.map((backend) => observeBackend(backend, observers)));
 }
 
-function loadersOf(name: string): readonly ((name: string) => Promise<Backend>)[] {
+function loadersOf(name: string): readonly (() => Promise<Backend>)[] {
   if (isMockName(name)) return [mock];
   if (isVfioUserName(name)) return [vfioUser];
   const isReal = parseAddress(name) !== null || parseIds(name) !== null;

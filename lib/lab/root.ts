@@ -1,14 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VfioError } from '../errors.js';
+import { packageFile } from '../package-files.js';
 import type { Arch } from './architectures.js';
 import { cacheRoot, NODE } from './foreign-root.js';
 import type { DownloadOptions } from './package.js';
 import { findTools } from './tools.js';
-
-/** The package's root. */
-const PACKAGE = fileURLToPath(new URL('../../..', import.meta.url));
 
 /** The programs of a guest. */
 export interface Root {
@@ -50,7 +47,7 @@ export async function findRoot(arch: Arch, options: DownloadOptions): Promise<Ro
 
 /** Returns the path of the prebuilt addon, because an addon that was built here does not load. */
 function findAddon(arch: Arch): string {
-  const path = join(PACKAGE, `prebuilds/linux-${arch}/vfio.glibc.node`);
+  const path = packageFile(`prebuilds/linux-${arch}/vfio.glibc.node`);
   if (existsSync(path)) return path;
   throw new VfioError({
     code: 'ENOENT',

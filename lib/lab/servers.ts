@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { isVfioUserName, VFIO_USER_PREFIX } from '../contract/names.js';
 import { VfioError } from '../errors.js';
+import { packageFile } from '../package-files.js';
 import { printableLines } from '../printable.js';
 
 /** The command line of this package. */
-export const COMMAND_LINE = fileURLToPath(new URL('../cli/main.js', import.meta.url));
+export const COMMAND_LINE = packageFile('dist/lib/cli/main.js');
 
 /** Time between SIGTERM and SIGKILL at the end of a server, in ms. */
 const END_TIMEOUT_MS = 5000;

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type bindings from 'bindings';
 import { VfioError } from '../errors.js';
+import { packageFile, thisFile } from '../package-files.js';
 
 const MOCKS = "Mock devices ('vfio/mock', mock:nvme) work without the addon.";
 
@@ -16,13 +16,12 @@ export function loadAddon(): object {
   refuseOtherSystems();
   const chosen = process.env.VFIO_ADDON;
   if (chosen !== undefined && chosen !== '') return open(resolve(chosen), 'of VFIO_ADDON');
-  const here = thisFile();
-  const root = here === undefined ? undefined : packageOf(here);
+  const root = findPackage();
   if (root !== undefined && existsSync(join(root, 'build/Release/vfio.node'))) {
     return openBuilt(root);
   }
   const prebuilt = `prebuilds/${process.platform}-${process.arch}/vfio.${libc()}.node`;
-  const files = [here, process.argv[1], process.execPath].filter((file) => file !== undefined);
+  const files = [thisFile, process.argv[1], process.execPath].filter((file) => file !== undefined);
   const folders = [root, ...files.map((file) => dirname(file))].filter((at) => at !== undefined);
   const places = [...new Set(folders.map((folder) => join(folder, prebuilt)))];
   const found = places.find((place) => existsSync(place));
@@ -41,16 +40,10 @@ function refuseOtherSystems(): void {
   });
 }
 
-/** Returns undefined in a bundle of the format CommonJS, where bundlers leave no import.meta.url. */
-function thisFile(): string | undefined {
-  const { url } = import.meta as { url?: string };
-  return url?.startsWith('file:') === true ? fileURLToPath(url) : undefined;
-}
-
-/** Returns the folder of the package, or undefined in a bundle. */
-function packageOf(file: string): string | undefined {
-  const root = resolve(dirname(file), '../../..');
-  return existsSync(join(root, 'native/vfio.gypi')) ? root : undefined;
+/** Returns the folder of the package, or undefined in a program that a bundler joined. */
+function findPackage(): string | undefined {
+  if (thisFile === undefined || !existsSync(packageFile('native/vfio.gypi'))) return undefined;
+  return packageFile('');
 }
 
 /** Returns the name of the C library, as node-gyp-build spells the name in prebuilt files. */
@@ -66,7 +59,7 @@ function libc(): 'glibc' | 'musl' {
 
 /** Loads the addon that node-gyp built. A program on mock devices never loads `bindings`. */
 function openBuilt(root: string): object {
-  const load = createRequire(import.meta.url)('bindings') as typeof bindings;
+  const load = createRequire(packageFile('package.json'))('bindings') as typeof bindings;
   try {
     return load({
       bindings: 'vfio',

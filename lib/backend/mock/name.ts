@@ -63,11 +63,6 @@ const VALUES: Readonly<Record<Setting, readonly string[]>> = {
   function: FUNCTIONS,
 };
 
-/** Returns the model of a name: the text before the label and the settings. */
-export function modelOf(name: string): string {
-  return /^[^?#]*/.exec(name.slice(MOCK_PREFIX.length))?.[0] ?? '';
-}
-
 /**
  * Parses a name such as `'mock:nvme#2?kernel=6.1&dmabuf=off'`.
  *
@@ -80,8 +75,7 @@ export function parseName(
   find: (model: string) => NamedModel | undefined = () => undefined,
 ): MockName {
   const [device = '', ...rest] = name.slice(MOCK_PREFIX.length).split('?');
-  const [, label = '', ...more] = device.split('#');
-  const model = modelOf(name);
+  const [model = '', label = '', ...more] = device.split('#');
   if (more.length > 0) refuseName(name, 'the name has more than one #');
   // A path of a file cannot contain NUL.
   if (name.includes('\0')) refuseName(name, 'the name contains NUL');

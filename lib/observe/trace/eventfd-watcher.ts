@@ -4,6 +4,7 @@ import {
   Worker,
   type MessagePort,
 } from 'node:worker_threads';
+import { packageFile } from '../../package-files.js';
 import { warn, type Guard } from '../guard.js';
 import { createSeenSignalsMemory, type SeenSignal, SeenSignals } from './seen-signals.js';
 
@@ -47,7 +48,7 @@ export class EventfdWatcher {
     this.#port = port1;
     const memory = createSeenSignalsMemory();
     this.#seen = new SeenSignals(memory);
-    this.#worker = new Worker(new URL('./eventfd-watcher-worker.js', import.meta.url), {
+    this.#worker = new Worker(packageFile('dist/lib/observe/trace/eventfd-watcher-worker.js'), {
       workerData: { port: port2, handled: this.#handled, memory },
       transferList: [port2],
       execArgv: [],

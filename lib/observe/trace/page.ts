@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { packageFile } from '../../package-files.js';
 import { describeGaps, summarize, type Trace } from './trace.js';
 
-const assets = new URL('../../../../assets/trace/', import.meta.url);
-
 function readAsset(name: string): string {
-  return readFileSync(new URL(name, assets), 'utf8');
+  return readFileSync(packageFile(`assets/trace/${name}`), 'utf8');
 }
 
 /** The modules of the page. A module imports only modules that are listed before it. */
