@@ -3,7 +3,7 @@ import test from 'ava';
 import { FULL } from '../full.js';
 import { runCycles } from './run-cycles.js';
 
-const COUNT = FULL ? 1000 : 200;
+const COUNT = FULL ? 1000 : 100;
 
 test.serial(`opening and closing ${COUNT} mock devices leaks no resource`, async (t) => {
   t.timeout(10 * 60_000);

@@ -13,7 +13,7 @@ const PROGRAM = fileURLToPath(new URL('storm.js', import.meta.url));
 const VECTORS = FULL ? [1, 64, 2048] : [1, 2048];
 const MODES = ['loop', 'poller'] as const;
 /** Number of signals in one run. At full length, the six runs send 10 million signals together. */
-const SIGNALS = FULL ? 1_666_667 : 40_000;
+const SIGNALS = FULL ? 1_666_667 : 20_000;
 
 const storm = join(temporaryFolder(), 'storm.node');
 

@@ -13,7 +13,7 @@ import { KINDS } from './lspci/kinds.js';
 
 const RUNS = FULL ? 300 : 40;
 /** Number of tested bits of one kind after which a short run stops. */
-const ENOUGH_BITS = FULL ? Infinity : 200;
+const ENOUGH_BITS = FULL ? Infinity : 60;
 
 type Row = readonly [label: string, offset: number, bytes: 1 | 2 | 4];
 

@@ -228,8 +228,8 @@ export interface Interleaving {
 /**
  * Runs a scenario in all interleavings with one or two interrupts. The interrupts fire at every
  * step in turn. The event loop turns after every operation, after no operation, or after a single
- * operation. With two interrupts, the short run tries only every eighth step, and never turns the
- * event loop after a single operation. With one interrupt, the short run tries only every fifth
+ * operation. With two interrupts, the short run tries only every 20th step, and never turns the
+ * event loop after a single operation. With one interrupt, the short run tries only every twelfth
  * operation as the single operation. The first of these operations is different at each step.
  *
  * @param scenario - runs one interleaving, and returns the verdict, the number of steps and the
@@ -262,10 +262,10 @@ export function explore(
   const ofPairs = FULL ? every : [];
   for (const cause of causes) {
     for (let first = 0; first < steps; first++) {
-      const single = every.filter((i) => FULL || (first + i) % 5 === 0);
+      const single = every.filter((i) => FULL || (first + i) % 12 === 0);
       attempt(new Map([[first, [cause]]]), single);
       attempt(new Map([[first, [cause, cause]]]), ofPairs);
-      for (let second = first + 1; pairs && second < steps; second += FULL ? 1 : 8) {
+      for (let second = first + 1; pairs && second < steps; second += FULL ? 1 : 20) {
         attempt(
           new Map([
             [first, [cause]],
