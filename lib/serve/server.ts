@@ -64,7 +64,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   readonly #socket: SocketFile;
   readonly #watch: Handle<'watch'>;
   readonly #reports = new Reports((error) => {
-    if (this.listenerCount('error') > 0) this.emit('error', error);
+    if (this.listenerCount('error') > 0) this.#emitLater('error', error);
   });
   #session: Session | null = null;
   /** The end of the last client, while the device is made ready for the next client. */
@@ -161,7 +161,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
       this.#reports.add(error);
       return;
     }
-    this.emit('client', client);
+    this.#emitLater('client', client);
   }
 
   #acceptFd(): number | null {
@@ -191,7 +191,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
         this.#endSession(why?.message ?? 'the client closed its connection');
       },
       onUnshared: () => {
-        this.emit('unshared', unsharedError(this.path));
+        this.#emitLater('unshared', unsharedError(this.path));
       },
       onError: (error) => {
         this.#onError(error);
@@ -206,6 +206,16 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
     if (error instanceof VfioError && error.code === 'EBADF' && this.#device.checkClosed()) {
       this.#closeFor('the device was closed');
     }
+  }
+
+  /**
+   * Emits an event when the running code has ended. If a listener throws, the exception is uncaught,
+   * and the end of a client or of the server goes on.
+   */
+  #emitLater<K extends keyof DeviceServerEvents>(event: K, ...args: DeviceServerEvents[K]): void {
+    queueMicrotask(() => {
+      (this as EventEmitter).emit(event, ...args);
+    });
   }
 
   /** Ends the client, and closes the server. */
@@ -226,7 +236,7 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
       this.#ending = null;
       if (failure !== undefined || isLast() || this.#device.isLeaving) void this.close();
       else this.#listen();
-      this.emit('gone', why);
+      this.#emitLater('gone', why);
       if (failure !== undefined) this.#reports.add(failure);
     };
     this.#ending = end.then(() => {

@@ -2,24 +2,8 @@ import { getEventListeners, once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import type { Vector } from '../../lib/device/vector.js';
+import { catchUncaught } from '../uncaught.js';
 import { fds, withVectors } from './fake.js';
-
-/**
- * Removes ava's listener for uncaught exceptions, and collects these exceptions.
- * @returns a function that restores ava's listener and returns the exceptions
- */
-function catchUncaught() {
-  const others = process.listeners('uncaughtException');
-  const caught: unknown[] = [];
-  process.removeAllListeners('uncaughtException');
-  process.on('uncaughtException', (error) => caught.push(error));
-  return async () => {
-    await setImmediate();
-    process.removeAllListeners('uncaughtException');
-    for (const other of others) process.on('uncaughtException', other);
-    return caught;
-  };
-}
 
 test('one wake delivers an interrupt to each signalled vector, in order', (t) => {
   const { vectors, set } = withVectors(4);

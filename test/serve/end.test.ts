@@ -8,6 +8,7 @@ import { PAGE_SIZE } from '../../lib/checks.js';
 import type { AddressSpace, DeviceConnection } from '../../lib/contract/index.js';
 import { type DeviceServer, openConnection, type ResetCause } from '../../lib/index.js';
 import { native } from '../../lib/native/binding.js';
+import { catchUncaught } from '../uncaught.js';
 import { PIN } from './card.js';
 import { CONFIG } from './guest-nvme.js';
 import { COMMANDS, RawClient } from './raw-client.js';
@@ -158,6 +159,44 @@ test.serial('a client that disappears during a reset ends after the reset', asyn
   await first;
   t.deepEqual(log, ['command', 'finished', 'gone']);
   second.close();
+});
+
+test.serial('an exception of a listener is uncaught, and the server goes on', async (t) => {
+  const server = await startServer(t, 'mock:serve-card#listeners', {
+    traps: [
+      {
+        ...{ region: 0, offset: 0, size: 4 },
+        write() {
+          throw new Error('write');
+        },
+      },
+    ],
+  });
+  for (const event of ['client', 'gone', 'error'] as const) {
+    server.on(event, () => {
+      throw new Error(`listener of ${event}`);
+    });
+  }
+  const uncaught = catchUncaught();
+  for (let client = 0; client < 2; client++) {
+    const raw = await RawClient.negotiated(server.path);
+    const gone = new Promise<void>((resolve) => {
+      server.prependOnceListener('gone', () => {
+        resolve();
+      });
+    });
+    raw.post(0, 0, new Uint8Array(4));
+    await raw.read(CONFIG, 0, 4);
+    raw.close();
+    await gone;
+  }
+  await server.close();
+  await server.closed;
+  const errors = (await uncaught()) as Error[];
+  t.deepEqual(
+    errors.map(({ message }) => message),
+    ['client', 'error', 'gone', 'client', 'error', 'gone'].map((event) => `listener of ${event}`),
+  );
 });
 
 test('a failed `reset` is an error reply; a failed reset at the end closes the server', async (t) => {
