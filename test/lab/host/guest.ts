@@ -65,7 +65,7 @@ export async function runProgram(
       done();
     },
   });
-  const { exitCode } = await runInLab({
+  const guest = runInLab({
     command: 'node',
     args: [fileURLToPath(new URL(`${name}.js`, import.meta.url))],
     kernel: KERNEL,
@@ -75,6 +75,10 @@ export async function runProgram(
     timeout: 300_000,
     stdout,
     stderr,
+  });
+  const { exitCode } = await guest.catch((cause: unknown) => {
+    // If the guest has ended by itself, its last messages can explain the end.
+    throw new Error(errors, { cause });
   });
   await Promise.all(told);
   return { exitCode, lines, errors };
