@@ -108,12 +108,20 @@ probe() {
 `;
 
 /** Opens the control channel to the host as file descriptor 3. */
-const REPORT = `
+const OPEN_CHANNEL = `
 port() { set -- dev/vport*p$1; [ -e $1 ] && port=$1; }
 until port 1 && port 2 && port 3 && port 4; do sleep 0.01; done
 port=\${port%?}
 exec 3<>\${port}1
-# End the guest when the host closes the channel.
+`;
+
+/**
+ * Reports that the command starts, and ends the guest when the host closes the channel. Until QEMU
+ * has told the guest that a port is connected, a write to the port waits, but a read returns the end
+ * of the file. The guest therefore writes first.
+ */
+const REPORT = `
+echo ready >&3
 { read -r _; reboot -f; } <&3 &
 helpers=$!
 `;
@@ -124,8 +132,13 @@ helpers=$!
  */
 const COLLECT = `
 mkfifo /stdin /stdout /stderr
-# This cat ends when the host closes the channel, or with an error if the command does not read.
-cat \${port}4 >/stdin 2>/dev/null 3>&- &
+{
+  exec 3>&- 4<\${port}4
+  # The first line of the host. A read returns no line until the port is connected.
+  until read -r _ <&4; do sleep 0.01; done
+  # This cat ends when the host closes the channel, or with an error if the command does not read.
+  exec cat <&4 >/stdin 2>/dev/null
+} &
 cat /stdout >\${port}2 3>&- &
 collectors=$!
 cat /stderr >\${port}3 3>&- &
@@ -199,9 +212,9 @@ export function initScript(guest: Guest): string {
     ...Object.entries(guest.env).map(([name, value]) => `  export ${name}=${shellQuote(value)}`),
     `  exec ${setsid} /bin/chroot . /bin/sh -c 'cd "$1" && shift && exec "$@"' 'vfio lab' ${argv}`,
     `) ${streams}`,
-    REPORT,
+    OPEN_CHANNEL,
     terminal === undefined ? COLLECT : 'collectors=',
-    'echo ready >&3',
+    REPORT,
     'command',
     'code=$?',
     FINISH,

@@ -42,6 +42,8 @@ function channel(qemu: ChildProcess, name: (typeof CHANNELS)[number]): Duplex {
 function feed(stdin: Duplex, input: Readable | undefined): () => void {
   // The guest can end while this process is still writing input.
   stdin.on('error', () => undefined);
+  // The guest waits for this line, because a port that is not yet connected reads like a closed port.
+  stdin.write('\n');
   if (input === undefined) {
     stdin.end();
     return () => undefined;

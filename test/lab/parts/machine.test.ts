@@ -146,6 +146,16 @@ test('the kept folder is created, and a folder that the guest needs is refused',
   t.throws(() => createKeptFolder(join(folder, 'file')), { code: 'EEXIST' });
 });
 
+test('the guest reads a channel only after QEMU has connected the channel', (t) => {
+  const script = initScript({
+    ...{ modules: [], furtherModules: [], devices: [], served: 0, commands: {}, env: {} },
+    ...{ cwd: '/', argv: ['true'], terminal: undefined, keep: undefined, layer: false },
+  });
+  // A write waits for the connection. A read would return the end of the file.
+  t.regex(script, /echo ready >&3\n\{ read -r _; reboot -f; \} <&3 &\n/);
+  t.regex(script, /until read -r _ <&4; do sleep 0\.01; done\n.*\n *exec cat <&4 >\/stdin/);
+});
+
 test('the guest uses a clock source that needs no calibration', (t) => {
   t.regex(argumentsFor(['edu']).join(' '), /\bclocksource=hpet\b/);
 });
