@@ -1,7 +1,7 @@
 // Joins the compiled modules of lib/ to a few bundles. Node.js needs about 0.6 ms to load a module,
-// and a guest of the lab needs 20 ms, so the 450 modules of `vfio` would load slowly. A module that
-// is in a bundle still has a file, which exports the names of the module from the bundle. Tests can
-// therefore import each module.
+// and Node.js in a guest of the lab about 10 ms, so the 450 modules of `vfio` would load slowly. A
+// module that is in a bundle still has a file, which exports the names of the module from the
+// bundle. Tests can therefore import each module.
 import { readFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
