@@ -4,7 +4,7 @@
 // bundle. Tests can therefore import each module.
 import { readFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rollup } from 'rollup';
 import { COMMANDS } from '../dist/lib/cli/commands.js';
@@ -47,10 +47,14 @@ function divide(getModuleInfo) {
   return entries;
 }
 
-/** Reads a module with its source map, so that a stack trace shows lines of the TypeScript files. */
+/**
+ * Reads a module with its source map, so that a stack trace shows lines of the TypeScript files. The
+ * check `coverage` also needs the text of the TypeScript file.
+ */
 async function load(id) {
-  const [code, map] = await Promise.all([readFile(id, 'utf8'), readFile(`${id}.map`, 'utf8')]);
-  return { code, map: JSON.parse(map) };
+  const map = JSON.parse(await readFile(`${id}.map`, 'utf8'));
+  const source = await readFile(resolve(dirname(id), map.sources[0]), 'utf8');
+  return { code: await readFile(id, 'utf8'), map: { ...map, sourcesContent: [source] } };
 }
 
 const modules = readdirSync(lib, { recursive: true }).filter((path) => path.endsWith('.js'));

@@ -79,7 +79,7 @@ export function coverage() {
         '--check-coverage',
         `--lines=${MIN_COVERAGE}`,
       ],
-      ...['--reporter=text-summary', '--all', '--src=lib', '--include=dist/lib/**/*.js'],
+      ...['--reporter=text-summary', '--all', '--src=lib', '--include=dist/lib/**/*.{js,mjs}'],
     ];
     const output = await suite(folder, {}, ...c8);
     const lines = /^Lines\s*:\s*([\d.]+)%/m.exec(output)?.[1];
