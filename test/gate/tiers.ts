@@ -9,7 +9,7 @@ const PROGRAM = fileURLToPath(new URL('accesses.js', import.meta.url));
 export const SHAPES = 2 * 4 * 24 + 4;
 
 /** For each compiler tier, the flags that keep V8 in this tier. */
-export const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
+const FLAGS: Readonly<Record<Tier, readonly string[]>> = {
   interpreter: ['--no-sparkplug', '--no-maglev', '--no-turbofan'],
   baseline: ['--always-sparkplug', '--no-maglev', '--no-turbofan'],
   maglev: ['--maglev', '--no-turbofan'],

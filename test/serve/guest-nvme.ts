@@ -13,7 +13,7 @@ const SQ_AT = 0x1000;
 const CQ_AT = 0x2000;
 const DATA_AT = 0x3000;
 /** DMA address of the guest's memory. */
-export const RAM_IOVA = 0x10_0000n;
+const RAM_IOVA = 0x10_0000n;
 export const RAM_SIZE = 0x10_0000;
 
 export class GuestNvme {

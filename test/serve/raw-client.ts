@@ -29,7 +29,7 @@ const IS_REPLY = 1;
 const IS_ERROR = 0x20;
 
 /** The JSON that QEMU 11.1 sends. */
-export const QEMU_CAPABILITIES =
+const QEMU_CAPABILITIES =
   '{"capabilities": {"pgsizes": 4096, "max_msg_fds": 16, "max_dma_maps": 65535, ' +
   '"max_data_xfer_size": 1048576, "migration": {"max_bitmap_size": 268435456, "pgsize": 4096}, ' +
   '"write_multiple": true}}';

@@ -26,8 +26,8 @@ import {
 } from '../../../lib/contract/uapi.js';
 
 export const CONFIG = VFIO_PCI_CONFIG_REGION_INDEX;
-export const TRIGGER_EVENTFD = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
-export const TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE;
+const TRIGGER_EVENTFD = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_EVENTFD;
+const TRIGGER_NONE = VFIO_IRQ_SET_ACTION_TRIGGER | VFIO_IRQ_SET_DATA_NONE;
 
 /** Opens a device in a new mock back end. The device is closed when the test ends. */
 export function open(t: ExecutionContext, name: string): DeviceConnection {
@@ -97,7 +97,7 @@ export function plainModel(
   };
 }
 
-export function signalling(host: DeviceHost): readonly Register[] {
+function signalling(host: DeviceHost): readonly Register[] {
   return [
     {
       offset: 0,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 export const RELEASE = '6.12.1-test';
 
 /** Text of a file modules.builtin that lists all modules that the lab needs. */
-export const BUILTIN = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'overlay', 'vfio-pci']
+const BUILTIN = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'overlay', 'vfio-pci']
   .map((name) => `kernel/drivers/${name}.ko\n`)
   .join('');
 
@@ -12,7 +12,7 @@ export const BUILTIN = ['virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'o
  * Creates an ELF file whose only content is the section `.modinfo`. Example of the entries:
  * `['depends=a,b']`.
  */
-export function fakeModule(info: readonly string[]): Buffer {
+function fakeModule(info: readonly string[]): Buffer {
   const modinfo = Buffer.from(info.map((entry) => `${entry}\0`).join(''));
   const names = Buffer.from('\0.modinfo\0.shstrtab\0');
   const [at, end] = [64, 64 + modinfo.length];

@@ -9,7 +9,7 @@ import {
 import { FakeHost, FakeIms } from './fake-ims.js';
 
 /** Creates eventfds and event sets of the mock. No interrupt fires during a call of the library. */
-export const NO_STEPS = {
+const NO_STEPS = {
   step: () => undefined,
   createEventfd,
   createEventSet: (capacity: number) =>

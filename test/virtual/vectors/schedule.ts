@@ -18,7 +18,7 @@ export interface Verdict {
   wrong: number;
 }
 
-export function sum(verdicts: readonly Verdict[]): Verdict {
+function sum(verdicts: readonly Verdict[]): Verdict {
   const total = { fired: 0, delivered: 0, lost: 0, redirected: 0, duplicated: 0, wrong: 0 };
   for (const verdict of verdicts) {
     for (const key of Object.keys(total) as (keyof Verdict)[]) total[key] += verdict[key];
