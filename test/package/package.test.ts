@@ -14,7 +14,7 @@ const files = listing.stdout
 
 test('the package contains only files of the allowed kinds', (t) => {
   const allowed =
-    /^(dist\/lib\/.+\.(js|d\.ts)|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|assets\/registers\.schema\.json|docs\/[^/]+\.(md|svg)|docs\/api\/.+\.md|examples\/.+(\.ts|\.registers\.json)|prebuilds\/linux-(x64|arm64)\/vfio\.(glibc|musl)\.node|native\/vfio\.gypi|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/;
+    /^(dist\/lib\/.+\.(js|d\.ts)|dist\/lib\/bundle-[a-z-]+\.mjs|native\/(addon|core)\/[^/]+\.(cc|h)|assets\/trace\/[^/]+|assets\/registers\.schema\.json|docs\/[^/]+\.(md|svg)|docs\/api\/.+\.md|examples\/.+(\.ts|\.registers\.json)|prebuilds\/linux-(x64|arm64)\/vfio\.(glibc|musl)\.node|native\/vfio\.gypi|package\.json|README\.md|CHANGELOG\.md|CONTRIBUTING\.md|SECURITY\.md|LICENSE)$/;
   t.deepEqual(
     files.filter((file) => !allowed.test(file)),
     [],

@@ -54,11 +54,14 @@ interface Compiler {
   readonly options: readonly string[];
   /** The CommonJS program. For TypeScript before 5.8, `require` of an ES module is an error. */
   readonly commonjs: keyof typeof PROGRAMS;
+  /**
+   * A major version. The tag `latest` can name a version that the registry does not offer yet.
+   */
   readonly nodeTypes: string;
 }
 
 const COMPILERS: readonly Compiler[] = [
-  { version: '7.0', options: [], commonjs: 'require', nodeTypes: 'latest' },
+  { version: '7.0', options: [], commonjs: 'require', nodeTypes: '26' },
   { version: '6.0', options: [], commonjs: 'require', nodeTypes: '20' },
   { version: '5.9', options: [], commonjs: 'require', nodeTypes: '22' },
   { version: '5.4', options: ['--module', 'node16'], commonjs: 'import', nodeTypes: '20' },
