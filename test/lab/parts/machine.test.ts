@@ -4,12 +4,18 @@ import test from 'ava';
 import type { Arch } from '../../../lib/lab/architectures.js';
 import { parseDevices } from '../../../lib/lab/devices.js';
 import { guestEnvironment } from '../../../lib/lab/environment.js';
-import { initScript } from '../../../lib/lab/init.js';
+import { type Guest, initScript } from '../../../lib/lab/init.js';
 import { createKeptFolder } from '../../../lib/lab/keep.js';
 import { buildArguments } from '../../../lib/lab/machine.js';
 import { runInLab } from '../../../lib/lab/index.js';
 import { checkLabOptions } from '../../../lib/lab/options.js';
 import { temporaryFolder } from '../../native/helpers.js';
+
+/** A guest without devices, which runs `true`. */
+const GUEST: Guest = {
+  ...{ modules: [], furtherModules: [], devices: [], served: 0, layer: false, keep: undefined },
+  ...{ commands: {}, env: {}, cwd: '/', argv: ['true'], terminal: undefined },
+};
 
 function argumentsFor(
   devices: readonly string[],
@@ -100,13 +106,9 @@ test('a guest for arm64 has an SMMUv3, a GIC with ITS, and a share with its prog
 });
 
 test('the programs of the share come before the files of the host', (t) => {
-  const guest = {
-    ...{ modules: [], furtherModules: [], devices: [], served: 0, commands: {}, env: {} },
-    ...{ cwd: '/', argv: ['true'], terminal: undefined, keep: undefined },
-  };
-  const script = initScript({ ...guest, layer: true });
+  const script = initScript({ ...GUEST, layer: true });
   t.true(script.indexOf('layers=/layer:/host') < script.indexOf('lowerdir=$layers'));
-  t.notRegex(initScript({ ...guest, layer: false }), /\/layer|busybox --install/);
+  t.notRegex(initScript(GUEST), /\/layer|busybox --install/);
 });
 
 test('only the kept folder is writable, and the guest mounts the folder at its path', (t) => {
@@ -120,19 +122,7 @@ test('only the kept folder is writable, and the guest mounts the folder at its p
       ['/tmp/a,,b', false],
     ],
   );
-  const script = initScript({
-    modules: [],
-    furtherModules: [],
-    devices: [],
-    served: 0,
-    layer: false,
-    keep: "/tmp/it's",
-    commands: {},
-    env: {},
-    cwd: '/',
-    argv: ['true'],
-    terminal: undefined,
-  });
+  const script = initScript({ ...GUEST, keep: "/tmp/it's" });
   t.regex(script, /mount -t 9p .* keep '\.\/tmp\/it'\\''s' \|\| fail/);
 });
 
@@ -147,10 +137,7 @@ test('the kept folder is created, and a folder that the guest needs is refused',
 });
 
 test('the guest reads a channel only after QEMU has connected the channel', (t) => {
-  const script = initScript({
-    ...{ modules: [], furtherModules: [], devices: [], served: 0, commands: {}, env: {} },
-    ...{ cwd: '/', argv: ['true'], terminal: undefined, keep: undefined, layer: false },
-  });
+  const script = initScript(GUEST);
   // A write waits for the connection. A read would return the end of the file.
   t.regex(script, /echo ready >&3\n\{ read -r _; reboot -f; \} <&3 &\n/);
   t.regex(script, /until read -r _ <&4; do sleep 0\.01; done\n.*\n *exec cat <&4 >\/stdin/);
@@ -162,17 +149,10 @@ test('the guest uses a clock source that needs no calibration', (t) => {
 
 test('the guest has the addresses of served devices, and does not bind the devices', (t) => {
   const script = initScript({
-    layer: false,
-    modules: [],
+    ...GUEST,
     furtherModules: ['nvme'],
     devices: parseDevices(['edu']),
     served: 2,
-    keep: undefined,
-    commands: {},
-    env: {},
-    cwd: '/',
-    argv: ['true'],
-    terminal: undefined,
   });
   const lines = script.split('\n');
   t.deepEqual(
@@ -194,17 +174,10 @@ test('only variables with a valid shell name are passed to the guest', (t) => {
 
 test('the guest loads additional modules after its devices are bound', (t) => {
   const script = initScript({
-    layer: false,
+    ...GUEST,
     modules: ['vfio_pci'],
     furtherModules: ['nvme'],
     devices: parseDevices(['nvme']),
-    served: 0,
-    keep: undefined,
-    commands: {},
-    env: {},
-    cwd: '/',
-    argv: ['true'],
-    terminal: undefined,
   });
   const at = (text: string) => script.indexOf(text);
   t.true(at('insmod /modules/vfio_pci.ko') < at('\nbind NVME'));
