@@ -59,26 +59,12 @@ export function ioasCalls({ native, sysfs }: Kernel, fd: number, ioas: number): 
     },
     file: (file) => ({
       map: (flags, start, iova, size) => {
-        native.iommufdIoasMapFile(
-          fd,
-          ioas,
-          mapFlags(flags, IOMMU_IOAS_MAP_FILE),
-          file,
-          start,
-          iova,
-          size,
-        );
+        const mapped = mapFlags(flags, IOMMU_IOAS_MAP_FILE);
+        native.iommufdIoasMapFile(fd, ioas, mapped, file, start, iova, size);
       },
       mapAsync: async (flags, start, iova, size) => {
-        await native.iommufdIoasMapFileAsync(
-          fd,
-          ioas,
-          mapFlags(flags, IOMMU_IOAS_MAP_FILE),
-          file,
-          start,
-          iova,
-          size,
-        );
+        const mapped = mapFlags(flags, IOMMU_IOAS_MAP_FILE);
+        await native.iommufdIoasMapFileAsync(fd, ioas, mapped, file, start, iova, size);
       },
     }),
     unmap: (flags, iova, size) => {
