@@ -113,11 +113,11 @@ test('the completion script completes every example line in fish', async (t) => 
 const ZSH = `zmodload zsh/zpty
 zpty shell zsh -f -i
 zpty -w shell 'PS1= PS2=; stty -echo; autoload -U compinit; compinit -D -u; source '$FILE
-zpty -w shell 'show() { print -r -- "<$BUFFER>"; BUFFER= }; zle -N show; bindkey "^X" show'
+zpty -w shell 'show() { print -r -- "<$BUFFER>"; BUFFER= }; zle -N show; bindkey "^T" show'
 zpty -w shell 'print rea""dy'
 zpty -r shell out '*ready*'
 for line; do
-  zpty -w -n shell "$line"$'\\t\\x18'
+  zpty -w -n shell "$line"$'\\t\\x14'
   zpty -r shell out '*<*>*'
   print -r -- "\${\${out##*<}%%>*}"
 done`;

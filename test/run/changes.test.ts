@@ -99,7 +99,8 @@ for (const { index, isAccepted } of [
 ]) {
   test(`an index in a ring can be larger than recorded, but not larger than ever recorded: ${index}`, async (t) => {
     const first = RING.length + 1;
-    const replies = await answers(EDU, [...RING, asDevice(0, `0000${index}00`), ...ENTRIES]);
+    const script = [...RING, asDevice(0, `0000${index}00`), ...ENTRIES];
+    const replies = await answers(EDU, script, first + 2);
     t.is('recorded' in (replies[first] ?? {}), !isAccepted);
     t.true('recorded' in (replies[first + 1] ?? {}), 'an entry is not an index');
   });
