@@ -2,6 +2,7 @@
 // - the contract suite and test/lab/guest in QEMU guests, on several kernels;
 // - the contract suite on mock devices that vfio serve gives to a guest;
 // - the tests of the lab itself (test/lab/host);
+// - the comparisons with the newest lspci, which the lab downloads (test/pci);
 // - the differential test of the mock (test/differential).
 // With words as arguments, only the parts whose names contain one of the words run:
 //   npm run test:lab -- served 'debian-6.12 group'
@@ -248,7 +249,7 @@ async function inGuest(
 async function run(args, stdout, stderr) {
   const child = spawn(process.execPath, args, {
     cwd: root,
-    env: { ...process.env, [NOVIRT.variable]: NOVIRT.kernel },
+    env: { ...process.env, [NOVIRT.variable]: NOVIRT.kernel, VFIO_TEST_DOWNLOAD: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   child.stdout.pipe(stdout, { end: false });
@@ -257,11 +258,8 @@ async function run(args, stdout, stderr) {
   return exitCode;
 }
 
-const onHost = (...streams) =>
-  run(
-    ['node_modules/ava/entrypoints/cli.mjs', '--tap', '--config', 'scripts/ava.host.mjs'],
-    ...streams,
-  );
+const ava = (args, ...streams) =>
+  run(['node_modules/ava/entrypoints/cli.mjs', '--tap', ...args], ...streams);
 
 /**
  * The seed of the random scripts in a short run. With a seed from the clock, a short run could find
@@ -286,7 +284,11 @@ async function agrees(label, { kernel, via }, operations) {
 const comparable = EMULATED.filter((run) => lacks(run) === undefined);
 /** The parts of the run. The longest part comes first, so that no part runs alone at the end. */
 const parts = [
-  { label: 'host', start: async (label) => runOne(label, onHost) },
+  {
+    label: 'host',
+    start: (label) =>
+      runOne(label, (...streams) => ava(['--config', 'scripts/ava.host.mjs'], ...streams)),
+  },
   ...RUNS.filter((run) => {
     const lack = lacks(run);
     if (lack !== undefined) console.log(`skipped, ${run.label ?? run.via}: ${lack}`);
@@ -295,6 +297,11 @@ const parts = [
     label: `${basename(run.kernel)} ${run.label ?? run.via}`,
     start: async (label) => runOne(label, (...streams) => inGuest(run, ...streams)),
   })),
+  {
+    label: 'lspci',
+    start: (label) =>
+      runOne(label, (...streams) => ava(['dist/test/pci/**/*.test.js'], ...streams)),
+  },
   // A short run compares only one kernel, and each day a different kernel.
   ...(FULL ? comparable : [today(comparable)]).map((compared) => ({
     label: `differential ${basename(compared.kernel)} ${compared.via}`,

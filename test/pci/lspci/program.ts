@@ -1,5 +1,5 @@
-// Finds the pciutils that the decoder follows. A full run downloads pciutils to the cache of the
-// lab. A short run uses pciutils only if they are already in the cache, or installed.
+// Finds the pciutils that the decoder follows. A full run and the lab suite download pciutils to the
+// cache of the lab. Otherwise the tests use pciutils only if they are in the cache, or installed.
 import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import {
   cacheProgram,
@@ -25,9 +25,12 @@ const debian = (name: string): DebianProgram => ({
 
 export type Tool = 'lspci' | 'setpci';
 
+/** scripts/test-lab.mjs sets this variable. */
+const mayDownload = FULL || process.env.VFIO_TEST_DOWNLOAD === '1';
+
 async function find(name: Tool): Promise<Program | null> {
   const program = debian(name);
-  if (FULL || isCached(program)) return cacheProgram(program, { report: () => undefined });
+  if (mayDownload || isCached(program)) return cacheProgram(program, { report: () => undefined });
   const installed = { file: name, args: [], env: process.env };
   const { status, stdout } = run(installed, ['--version']);
   const version = status === 0 ? /\d+\.\d+/.exec(stdout)?.[0] : undefined;
