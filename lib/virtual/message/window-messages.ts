@@ -109,18 +109,14 @@ export class WindowMessages {
     const held = this.#held;
     if (held === null) return;
     this.#held = null;
-    const writes = held.held.splice(0);
     held.isForeign = true;
-    const isSelected = held.page === this.#context.page();
-    if (!isSelected) held.device = UNKNOWN;
-    // The words of a physical message must be replaced, too.
-    if (!isSelected || held.wasComplete) {
-      this.#update(held);
+    if (held.page === this.#context.page()) {
+      this.#pass(held);
       return;
     }
-    this.#entries.delete(held.address);
-    for (const { offset, width, value } of writes)
-      this.#context.registers.store(offset, width, value);
+    // The writes wait until the page is selected.
+    held.device = UNKNOWN;
+    held.isLate = true;
   }
 
   /** Recognizes the words of the guest again, and writes the physical messages again. */
@@ -150,7 +146,9 @@ export class WindowMessages {
     this.flush();
     const page = this.#context.page();
     for (const entry of [...this.#entries.values()]) {
-      if (entry.isLate && entry.page === page) this.#update(entry, true);
+      if (!entry.isLate || entry.page !== page) continue;
+      if (entry.held.length > 0) this.#pass(entry);
+      else this.#update(entry, true);
     }
   }
 
@@ -187,6 +185,19 @@ export class WindowMessages {
     this.#held = null;
     entry.held = [];
     return false;
+  }
+
+  /** Writes the held words of an entry to the device unchanged. */
+  #pass(entry: WindowEntry): void {
+    const writes = entry.held.splice(0);
+    // The words of a physical message must be replaced, too.
+    if (entry.wasComplete) {
+      this.#update(entry);
+      return;
+    }
+    this.#entries.delete(entry.address);
+    for (const { offset, width, value } of writes)
+      this.#context.registers.store(offset, width, value);
   }
 
   #flushUnless(address: number): void {
@@ -271,6 +282,7 @@ export class WindowMessages {
   #recognizeAgain(entry: WindowEntry, guest: GuestMatch): void {
     entry.markAllWritten();
     entry.recognize(this.#words, guest, this.#context.format);
+    if (entry.vector !== null) entry.held = [];
     if (this.#context.format.index === 'msix' && entry.vector === null) entry.isForeign = true;
     this.#update(entry, true);
   }

@@ -125,6 +125,7 @@ test('words of a page that is not selected any more are written when their page 
   const { device, rewriter, words, write } = window;
   device.interrupts.msix.request(0);
   write([AT, LOW], [AT + 4, ENABLE]);
+  rewriter.write(AT + 10, 1, 0x12);
   page = 1;
   write([0x200, 5]);
   t.deepEqual(words(AT), [0, 0, 0]);
@@ -132,7 +133,24 @@ test('words of a page that is not selected any more are written when their page 
   t.deepEqual(words(AT), [0, 0, 0]);
   page = 0;
   rewriter.pageSelected();
-  t.deepEqual(words(AT), [LOW, ENABLE, 0]);
+  t.deepEqual(words(AT), [LOW, ENABLE, 0x12_0000]);
+});
+
+test('refresh() recognizes held words of a page that is not selected', (t) => {
+  let page = 0;
+  const window = openMsixWindow(t, { page: () => page });
+  window.guest = { ...GUEST, data: 0x40 };
+  const { device, rewriter, words, write, physical } = window;
+  device.interrupts.msix.request(1);
+  write([AT + 8, 0x21], [AT, LOW], [AT + 4, ENABLE]);
+  page = 1;
+  write([0x200, 5]);
+  window.guest = GUEST;
+  rewriter.refresh();
+  t.deepEqual(words(AT), [0, 0, 0x21]);
+  page = 0;
+  rewriter.pageSelected();
+  t.deepEqual(words(AT), physical(1));
 });
 
 test('a message follows its vector', (t) => {
