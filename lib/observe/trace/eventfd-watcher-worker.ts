@@ -34,8 +34,7 @@ addon.eventSetServe(set, (n) => {
     const watched = watches.get(fired[i] ?? 0);
     if (watched === undefined) continue;
     const { watch, counter } = watched;
-    const total = counter.read();
-    if (!seen.add(watch, at, total)) port.postMessage([{ watch, at, total }]);
+    seen.add(watch, at, counter.read());
   }
   wakeLater();
 });
@@ -49,7 +48,8 @@ function wakeLater(): void {
   isWakeDue = true;
   setTimeout(() => {
     isWakeDue = false;
-    if (!seen.isEmpty) port.postMessage([]);
+    if (!seen.addWaiting()) wakeLater();
+    if (!seen.isEmpty) port.postMessage(null);
   }, WAKE_DELAY_MS);
 }
 
@@ -78,6 +78,7 @@ function remove({ watch }: Request): void {
 port.on('message', (request: Request) => {
   if (request.command === 'add') add(request);
   else if (request.command === 'remove') remove(request);
+  Atomics.store(handled, 1, Number(!seen.addWaiting()));
   Atomics.add(handled, 0, 1);
   Atomics.notify(handled, 0);
 });

@@ -1,12 +1,7 @@
-import {
-  MessageChannel,
-  receiveMessageOnPort,
-  Worker,
-  type MessagePort,
-} from 'node:worker_threads';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { packageFile } from '../../package-files.js';
 import { warn, type Guard } from '../guard.js';
-import { createSeenSignalsMemory, type SeenSignal, SeenSignals } from './seen-signals.js';
+import { createSeenSignalsMemory, SeenSignals } from './seen-signals.js';
 
 /** Maximum number of watched eventfds: twice the maximum number of MSI-X vectors. */
 export const CAPACITY = 4096;
@@ -23,6 +18,8 @@ export interface Request {
   readonly fd: number;
 }
 
+const FLUSH: Request = { command: 'flush', watch: 0, fd: -1 };
+
 /**
  * Watches eventfds from a separate thread. The watching thread sees a signal even while the threads
  * of the program are busy, so the trace can show late deliveries. The watching thread has a
@@ -35,7 +32,8 @@ export interface Request {
 export class EventfdWatcher {
   readonly #port: MessagePort;
   readonly #worker: Worker;
-  readonly #handled = new Int32Array(new SharedArrayBuffer(4));
+  /** The number of handled requests, and whether signals wait for room in the queue (0 or 1). */
+  readonly #handled = new Int32Array(new SharedArrayBuffer(8));
   readonly #seen: SeenSignals;
   readonly #listeners = new Map<number, (at: number, total: number) => void>();
   #requests = 0;
@@ -57,10 +55,9 @@ export class EventfdWatcher {
     this.#worker.on('error', (error) => {
       this.#loseThread(`failed (${error.message})`);
     });
-    port1.on('message', (seen: SeenSignal[]) => {
+    port1.on('message', () => {
       guard.run(() => {
-        this.receiveQueued();
-        for (const signal of seen) this.#notify(signal);
+        this.receive();
       });
     });
     port1.unref();
@@ -77,34 +74,21 @@ export class EventfdWatcher {
     this.#listeners.set(watch, onSignal);
     this.#request({ command: 'add', watch, fd });
     return () => {
-      this.#request({ command: 'remove', watch, fd });
-      this.receive();
+      this.#requestSignals({ command: 'remove', watch, fd });
       this.#listeners.delete(watch);
     };
   }
 
   /** Calls the listeners for all signals that the thread has seen so far. */
   flush(): void {
-    this.#request({ command: 'flush', watch: 0, fd: -1 });
-    this.receive();
+    this.#requestSignals(FLUSH);
   }
 
-  /** Calls the listeners for the signals that the thread has already seen. Does not wait. */
+  /** Calls the listeners for the signals in the shared queue. Does not wait. */
   receive(): void {
-    this.receiveQueued();
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port);
-      if (received === undefined) return;
-      for (const signal of received.message as SeenSignal[]) this.#notify(signal);
+    for (let seen = this.#seen.take(); seen !== null; seen = this.#seen.take()) {
+      this.#listeners.get(seen.watch)?.(seen.at, seen.total);
     }
-  }
-
-  /**
-   * Calls the listeners for the signals in the shared queue. This method is faster than
-   * {@link receive}. If the queue was full, the further signals are in messages.
-   */
-  receiveQueued(): void {
-    for (let seen = this.#seen.take(); seen !== null; seen = this.#seen.take()) this.#notify(seen);
   }
 
   close(): void {
@@ -112,8 +96,14 @@ export class EventfdWatcher {
     void this.#worker.terminate();
   }
 
-  #notify({ watch, at, total }: SeenSignal): void {
-    this.#listeners.get(watch)?.(at, total);
+  /** Makes a request, and receives all signals that the thread has seen before. */
+  #requestSignals(request: Request): void {
+    this.#request(request);
+    this.receive();
+    while (!this.#isSlow && Atomics.load(this.#handled, 1) === 1) {
+      this.#request(FLUSH);
+      this.receive();
+    }
   }
 
   #request(request: Request): void {

@@ -35,6 +35,8 @@ export function createSeenSignalsMemory(): SeenSignalsMemory {
 export class SeenSignals {
   readonly #counters: Int32Array;
   readonly #fields: Float64Array;
+  /** The signals for which the queue had no room. Only the watching thread has such signals. */
+  #waiting: SeenSignal[] = [];
 
   constructor({ counters, fields }: SeenSignalsMemory) {
     this.#counters = counters;
@@ -45,16 +47,26 @@ export class SeenSignals {
     return Atomics.load(this.#counters, WRITTEN) === Atomics.load(this.#counters, READ);
   }
 
-  /** Adds a signal. Only the watching thread calls this method. @returns false if the queue is full */
-  add(watch: number, at: number, total: number): boolean {
-    const written = Atomics.load(this.#counters, WRITTEN);
-    if (((written - Atomics.load(this.#counters, READ)) | 0) >= ROOM) return false;
-    const first = (written & (ROOM - 1)) * FIELDS;
-    this.#fields[first] = watch;
-    this.#fields[first + 1] = at;
-    this.#fields[first + 2] = total;
-    Atomics.store(this.#counters, WRITTEN, (written + 1) | 0);
-    return true;
+  /**
+   * Adds a signal. If the queue is full, the signal waits for {@link addWaiting}. Only the watching
+   * thread calls this method.
+   */
+  add(watch: number, at: number, total: number): void {
+    if (this.#waiting.length > 0 || !this.#put(watch, at, total)) {
+      this.#waiting.push({ watch, at, total });
+    }
+  }
+
+  /**
+   * Adds the waiting signals, as many as the queue has room for. Only the watching thread calls this
+   * method.
+   *
+   * @returns whether no signal waits any more
+   */
+  addWaiting(): boolean {
+    const full = this.#waiting.findIndex(({ watch, at, total }) => !this.#put(watch, at, total));
+    this.#waiting = full === -1 ? [] : this.#waiting.slice(full);
+    return full === -1;
   }
 
   /** Removes the oldest signal. Only the program calls this method. @returns null if empty */
@@ -68,5 +80,16 @@ export class SeenSignals {
     const total = fields[first + 2] ?? 0;
     Atomics.store(this.#counters, READ, (read + 1) | 0);
     return { watch, at, total };
+  }
+  /** @returns false if the queue is full */
+  #put(watch: number, at: number, total: number): boolean {
+    const written = Atomics.load(this.#counters, WRITTEN);
+    if (((written - Atomics.load(this.#counters, READ)) | 0) >= ROOM) return false;
+    const first = (written & (ROOM - 1)) * FIELDS;
+    this.#fields[first] = watch;
+    this.#fields[first + 1] = at;
+    this.#fields[first + 2] = total;
+    Atomics.store(this.#counters, WRITTEN, (written + 1) | 0);
+    return true;
   }
 }

@@ -60,14 +60,6 @@ export class SignalCounters {
     this.#watcher?.receive();
   }
 
-  /**
-   * Like {@link receive}, but faster. If the shared queue was full, the further signals are left for
-   * {@link receive}.
-   */
-  receiveQueued(): void {
-    this.#watcher?.receiveQueued();
-  }
-
   close(): void {
     unsubscribe(EVENTFD_CHANNEL, this.#onPublished);
     this.#watcher?.close();

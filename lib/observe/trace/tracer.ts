@@ -143,7 +143,7 @@ class Tracer {
 
   #traceDelivery({ device, id }: Subject, fired: readonly Fired[]): (outcome: Outcome) => void {
     const at = now();
-    this.#counters.receiveQueued();
+    this.#counters.receive();
     const vectors = fired.flatMap(({ slot, count }) => {
       const watched = this.#watched.get(id)?.get(slot);
       const name = watched && this.#vectors.nameOf(watched.eventfd);

@@ -6,21 +6,38 @@ test('signals are taken in the order in which they were added', (t) => {
   const [watcher, program] = [new SeenSignals(memory), new SeenSignals(memory)];
   t.is(program.take(), null);
   t.true(program.isEmpty);
-  t.true(watcher.add(1, 2 ** 50 + 1, 3));
-  t.true(watcher.add(2, 5, 2 ** 40));
+  watcher.add(1, 2 ** 50 + 1, 3);
+  watcher.add(2, 5, 2 ** 40);
   t.false(program.isEmpty);
   t.deepEqual(program.take(), { watch: 1, at: 2 ** 50 + 1, total: 3 });
   t.deepEqual(program.take(), { watch: 2, at: 5, total: 2 ** 40 });
   t.is(program.take(), null);
 });
 
-test('a full queue refuses signals until the program takes one', (t) => {
-  const signals = new SeenSignals(createSeenSignalsMemory());
-  let added = 0;
-  while (signals.add(added, 0, 0)) added++;
-  t.is(signals.take()?.watch, 0);
-  t.true(signals.add(added, 0, 0));
-  t.false(signals.add(added + 1, 0, 0));
-  for (let next = 1; next <= added; next++) t.is(signals.take()?.watch, next);
-  t.true(signals.isEmpty);
+test('signals that wait for room in the queue keep their order', (t) => {
+  const memory = createSeenSignalsMemory();
+  const [watcher, program] = [new SeenSignals(memory), new SeenSignals(memory)];
+  const taken: number[] = [];
+  const take = (max: number) => {
+    for (let n = 0; n < max; n++) {
+      const signal = program.take();
+      if (signal === null) return;
+      taken.push(signal.watch);
+    }
+  };
+  const COUNT = 30_000;
+  for (let n = 0; n < COUNT; n++) {
+    watcher.add(n, 0, 0);
+    if (n === 9000 || n === 12_000) take(2);
+  }
+  t.false(watcher.addWaiting());
+  take(Infinity);
+  t.true(taken.length < COUNT);
+  while (!watcher.addWaiting()) take(Infinity);
+  take(Infinity);
+  t.true(program.isEmpty);
+  t.deepEqual(
+    taken,
+    Array.from({ length: COUNT }, (_, n) => n),
+  );
 });
