@@ -4,7 +4,8 @@ import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { runInLab } from '../../../lib/lab/index.js';
+import { VfioError } from '../../../lib/index.js';
+import { type LabOptions, runInLab } from '../../../lib/lab/index.js';
 import { temporaryFolder } from '../../native/helpers.js';
 
 const given = process.env.VFIO_LAB_IOMMUFD_KERNEL;
@@ -21,6 +22,56 @@ export const KERNEL = given !== undefined && existsSync(given) ? given : 'debian
  */
 export const SLOTS = ['-global', 'ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off'];
 
+/** The options of {@link runGuest}. */
+export interface GuestOptions extends Omit<LabOptions, 'stdout' | 'stderr'> {
+  /** Called with each line that the command prints. */
+  onLine?: (line: string) => void;
+}
+
+/** What a command in a guest has printed. */
+export interface GuestOutput {
+  readonly exitCode: number;
+  readonly lines: string[];
+  readonly errors: string;
+}
+
+/**
+ * Runs a command in a guest. If the guest ends before the command, the message of the error contains
+ * all that the guest has printed.
+ */
+export async function runGuest({
+  onLine = () => undefined,
+  ...options
+}: GuestOptions): Promise<GuestOutput> {
+  const lines: string[] = [];
+  let errors = '';
+  let rest = '';
+  const stdout = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      const parts = (rest + chunk.toString()).split('\n');
+      rest = parts.pop() ?? '';
+      for (const line of parts) {
+        lines.push(line);
+        onLine(line);
+      }
+      done();
+    },
+  });
+  const stderr = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      errors += chunk.toString();
+      done();
+    },
+  });
+  try {
+    const { exitCode } = await runInLab({ timeout: 300_000, ...options, stdout, stderr });
+    return { exitCode, lines, errors };
+  } catch (error) {
+    if (error instanceof VfioError) error.message += `\n${lines.join('\n')}\n${errors}`;
+    throw error;
+  }
+}
+
 /** Options of {@link runProgram}. */
 export interface ProgramOptions {
   devices: string[];
@@ -33,55 +84,27 @@ export interface ProgramOptions {
   monitor?: Readonly<Record<string, string>>;
 }
 
-/**
- * Runs a program of this folder in a guest.
- *
- * @returns the exit code, and the lines that the program printed
- */
+/** Runs a program of this folder in a guest. */
 export async function runProgram(
   name: string,
   { devices, qemuArgs = [], env = {}, monitor = {} }: ProgramOptions,
-): Promise<{ exitCode: number; lines: string[]; errors: string }> {
+): Promise<GuestOutput> {
   const path = join(temporaryFolder(), 'monitor');
   const told: Promise<void>[] = [];
-  const lines: string[] = [];
-  let errors = '';
-  let rest = '';
-  const stdout = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      const parts = (rest + chunk.toString()).split('\n');
-      rest = parts.pop() ?? '';
-      for (const line of parts) {
-        lines.push(line);
-        const command = monitor[line];
-        if (command !== undefined) told.push(sendToMonitor(path, command));
-      }
-      done();
-    },
-  });
-  const stderr = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      errors += chunk.toString();
-      done();
-    },
-  });
-  const guest = runInLab({
+  const output = await runGuest({
     command: 'node',
     args: [fileURLToPath(new URL(`${name}.js`, import.meta.url))],
     kernel: KERNEL,
     devices,
     qemuArgs: [...qemuArgs, '-monitor', `unix:${path},server=on,wait=off`],
     env,
-    timeout: 300_000,
-    stdout,
-    stderr,
-  });
-  const { exitCode } = await guest.catch((cause: unknown) => {
-    // If the guest has ended by itself, its last messages can explain the end.
-    throw new Error(errors, { cause });
+    onLine(line) {
+      const command = monitor[line];
+      if (command !== undefined) told.push(sendToMonitor(path, command));
+    },
   });
   await Promise.all(told);
-  return { exitCode, lines, errors };
+  return output;
 }
 
 /** Sends a command to the socket of QEMU's monitor. */

@@ -2,12 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Writable } from 'node:stream';
 import type { ExecutionContext } from 'ava';
-import { VfioError } from 'vfio';
-import { type LabOptions, runInLab } from 'vfio/lab';
 import { temporaryFolder } from '../../../native/helpers.js';
 import { root } from '../../../rooms.js';
+import { type GuestOptions, type GuestOutput, runGuest } from '../guest.js';
 
 /** A line of `vfio serve --json`. */
 interface Line {
@@ -59,57 +57,16 @@ export class Server {
   }
 }
 
-/** The guest of {@link runScript}. */
-export interface ScriptOptions extends Omit<LabOptions, 'command' | 'args' | 'stdout' | 'stderr'> {
-  /** Called with each line that the script prints. */
-  onLine?: (line: string) => void;
-}
-
-/**
- * Runs a shell script of this folder in a guest without other devices.
- *
- * @returns the exit code, the lines that the script printed, and its errors
- */
-export async function runScript(
+/** Runs a shell script of this folder in a guest without other devices. */
+export function runScript(
   name: string,
-  { onLine = () => undefined, ...options }: ScriptOptions,
-): Promise<{ exitCode: number; lines: string[]; errors: string }> {
-  const lines: string[] = [];
-  let rest = '';
-  let errors = '';
-  const stdout = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      const parts = (rest + chunk.toString()).split('\n');
-      rest = parts.pop() ?? '';
-      for (const line of parts) {
-        lines.push(line);
-        onLine(line);
-      }
-      done();
-    },
-  });
-  const stderr = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      errors += chunk.toString();
-      done();
-    },
-  });
-  const guest = runInLab({
+  options: Omit<GuestOptions, 'command' | 'args'>,
+): Promise<GuestOutput> {
+  return runGuest({
     command: 'sh',
     args: [join(root, 'test/lab/host/served', name)],
     kernel: 'debian-6.12',
     devices: [],
-    timeout: 300_000,
-    stdout,
-    stderr,
     ...options,
   });
-  try {
-    const { exitCode } = await guest;
-    return { exitCode, lines, errors };
-  } catch (error) {
-    // If the guest has ended by itself, its last messages can explain the end.
-    if (error instanceof VfioError) error.message += `\n${lines.join('\n')}\n${errors}`;
-    throw error;
-  }
 }
