@@ -154,6 +154,12 @@ async function build(target, file) {
 }
 
 const only = process.argv[2];
+if (!existsSync(join(HEADERS, 'node_api.h'))) {
+  console.error(
+    `# no addon: this Node.js has no headers in ${HEADERS}. Use a Node.js with headers.`,
+  );
+  process.exit(1);
+}
 mkdirSync(cache, { recursive: true });
 if (only === undefined) rmSync(at('prebuilds'), { recursive: true, force: true });
 for (const target of TARGETS) {

@@ -123,7 +123,7 @@ const hasArm64Addon = () => existsSync(join(root, 'prebuilds/linux-arm64/vfio.gl
  */
 function lacks({ arch, kernel, variable }) {
   if (arch === 'arm64' && !hasArm64Addon()) {
-    return 'the package g++-aarch64-linux-gnu is not installed';
+    return 'the addon for arm64 was not built';
   }
   if (variable === undefined || existsSync(kernel)) return undefined;
   return `the kernel ${kernel} does not exist (set ${variable})`;
