@@ -21,7 +21,7 @@ export interface LabOptions {
   /** Program to run in the guest. */
   command: string;
   /** Arguments of the program. */
-  args?: readonly string[];
+  args?: readonly string[] | undefined;
   /**
    * Architecture of the guest. If this machine has another architecture, the lab downloads programs
    * for the guest once: Debian's C library and busybox, and Node.js. Default `x64`.
@@ -59,8 +59,8 @@ export interface LabOptions {
    */
   modules?: readonly string[] | undefined;
   /**
-   * Path of qemu-system-x86_64 or qemu-system-aarch64, or `debian` for the newest QEMU of Debian, which is downloaded once
-   * and cached. Default: this machine's QEMU.
+   * Path of qemu-system-x86_64 or qemu-system-aarch64, or `debian` for the newest QEMU of Debian,
+   * which is downloaded once and cached. Default: this machine's QEMU.
    */
   qemu?: string | undefined;
   /** Additional arguments for QEMU. */
@@ -82,22 +82,22 @@ export interface LabOptions {
    */
   keep?: string | undefined;
   /** Working directory of the command. Default: the current directory. */
-  cwd?: string;
+  cwd?: string | undefined;
   /** Additional environment variables for the command. */
-  env?: Readonly<Record<string, string>>;
+  env?: Readonly<Record<string, string>> | undefined;
   /** Standard input of the command. The stream is paused when the command ends. Default: empty. */
   stdin?: Readable | undefined;
   /** Standard output of the command. Default: the stream of this process. */
-  stdout?: Writable;
+  stdout?: Writable | undefined;
   /** Standard error of the command and of the lab. Default: the stream of this process. */
-  stderr?: Writable;
+  stderr?: Writable | undefined;
   /**
    * Called for each step before the command runs, with a text: `'debian-6.12: downloading 37 %'`,
    * `'booting'`. When the command starts, the function is called with undefined.
    */
   report?: ((step: string | undefined) => void) | undefined;
   /** An abort of this signal ends a download, or ends the guest. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Defaults of the options. */

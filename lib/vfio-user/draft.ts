@@ -12,7 +12,7 @@ import type { ReceivedMessages } from './received-messages.js';
  * is used again for the next message.
  */
 export class Draft {
-  readonly bytes = new Uint8Array(MAX_MESSAGE);
+  readonly bytes: Uint8Array = new Uint8Array(MAX_MESSAGE);
   readonly #view = new DataView(this.bytes.buffer);
   /** Bytes of the message, with the header. */
   size = HEADER_SIZE;

@@ -60,14 +60,15 @@ interface Compiler {
   readonly nodeTypes: string;
 }
 
+/** A short run omits 5.9. The other versions are the oldest, the newest, and the one of this project. */
 const COMPILERS: readonly Compiler[] = [
   { version: '7.0', options: [], commonjs: 'require', nodeTypes: '26' },
   { version: '6.0', options: [], commonjs: 'require', nodeTypes: '20' },
-  { version: '5.9', options: [], commonjs: 'require', nodeTypes: '22' },
   { version: '5.4', options: ['--module', 'node16'], commonjs: 'import', nodeTypes: '20' },
+  { version: '5.9', options: [], commonjs: 'require', nodeTypes: '22' },
 ];
 
-for (const { version, options, commonjs, nodeTypes } of FULL ? COMPILERS : COMPILERS.slice(0, 2)) {
+for (const { version, options, commonjs, nodeTypes } of FULL ? COMPILERS : COMPILERS.slice(0, 3)) {
   test.serial(`TypeScript ${version} resolves the types in a project of tsc --init`, async (t) => {
     const project = new Consumer(true);
     try {

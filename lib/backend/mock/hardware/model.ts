@@ -62,40 +62,40 @@ export interface RegisterPlace {
    * Widths of accesses, in bytes. If `widths` is set, the register responds only to accesses that
    * have one of these widths and begin at the register's offset. Default: all widths.
    */
-  readonly widths?: readonly Width[];
+  readonly widths?: readonly Width[] | undefined;
 }
 
 /** A register of 1, 2 or 4 bytes. */
 export interface NarrowRegister extends RegisterPlace {
   readonly width: 1 | 2 | 4;
   /** Returns the value. Default: 0. */
-  readonly read?: () => number;
+  readonly read?: (() => number) | undefined;
   /**
    * Accepts a write. Default: writes are dropped.
    *
    * @param value - the written value, truncated or zero-extended to the width of the register
    * @param width - width of the access in bytes
    */
-  readonly write?: (value: number, width: Width) => void;
+  readonly write?: ((value: number, width: Width) => void) | undefined;
 }
 
 /** A register of 8 bytes. */
 export interface WideRegister extends RegisterPlace {
   readonly width: 8;
   /** Returns the value. Default: 0. */
-  readonly read?: () => bigint;
+  readonly read?: (() => bigint) | undefined;
   /**
    * Accepts a write. Default: writes are dropped.
    *
    * @param value - the written value; the value of a narrower write is zero-extended to 64 bits
    * @param width - width of the access in bytes
    */
-  readonly write?: (value: bigint, width: Width) => void;
+  readonly write?: ((value: bigint, width: Width) => void) | undefined;
   /**
    * Handles a write that begins at the upper half of the register. Default: writes to the upper
    * half are dropped.
    */
-  readonly writeHigh?: (value: number, width: Width) => void;
+  readonly writeHigh?: ((value: number, width: Width) => void) | undefined;
 }
 
 /**

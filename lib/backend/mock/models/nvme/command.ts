@@ -1,6 +1,6 @@
 /** A submission queue entry (base specification 1.4, figure 104). */
 export class Command {
-  readonly bytes = new Uint8Array(64);
+  readonly bytes: Uint8Array = new Uint8Array(64);
   readonly #view = new DataView(this.bytes.buffer);
 
   get opcode(): number {
