@@ -3,6 +3,8 @@
  * thread never waits for the device. Both threads share the DMA memory.
  *
  *   npx tsx node_modules/vfio/examples/worker.ts [device]     default: mock:edu
+ *
+ * On Node.js 20, tsx does not load TypeScript in a worker: use Node.js 22 or newer.
  */
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';

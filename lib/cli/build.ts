@@ -1,16 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { delimiter, dirname, join } from 'node:path';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import { VfioError } from '../errors.js';
 import { packageFile } from '../package-files.js';
+import { requireNodeOnLinux } from '../platform.js';
+import { writeBuildFile } from './build-file.js';
 import { defineCommand } from './command.js';
 import { Interruption } from './interruption.js';
 
 const ROOT = packageFile('');
 /** The prefix of the Node.js installation. */
 const PREFIX = dirname(dirname(process.execPath));
+
+/** The variables of this process that are not empty. node-gyp would take an empty PYTHON as a program. */
+const ENVIRONMENT = Object.fromEntries(
+  Object.entries(process.env).filter(([, value]) => value !== ''),
+);
 
 /** The programs that node-gyp starts, and the variable that selects another program. */
 const TOOLS = { python3: 'PYTHON', make: 'MAKE', 'g++': 'CXX' } as const;
@@ -24,27 +31,28 @@ export const command = defineCommand({
   options: {},
   examples: ['vfio build'],
   async run() {
+    requireNodeOnLinux('the native addon needs');
     checkTools();
     const [file = '', ...args] = nodeGyp();
-    const gyp = join(ROOT, 'binding.gyp');
-    // The package has no binding.gyp of its own: pnpm and yarn would build the package on each
-    // installation.
-    const isPackage = !existsSync(gyp);
     // A signal ends node-gyp, and this process then removes the file.
     const interruption = new Interruption();
-    if (isPackage) writeFileSync(gyp, '{ "includes": ["native/vfio.gypi"] }\n');
+    const removeBuildFile = writeBuildFile(ROOT);
     try {
       const headers = existsSync(join(PREFIX, 'include/node/node_api.h'));
       const build = ['rebuild', '--loglevel=warn', '--jobs=max'];
       if (headers) build.push(`--nodedir=${PREFIX}`);
-      const child = spawn(file, [...args, ...build], { cwd: ROOT, stdio: ['ignore', 2, 2] });
+      const child = spawn(file, [...args, ...build], {
+        cwd: ROOT,
+        env: ENVIRONMENT,
+        stdio: ['ignore', 2, 2],
+      });
       interruption.signal.addEventListener('abort', () => child.kill());
       const [status] = (await once(child, 'close')) as [number | null];
       if (interruption.signal.aborted) return interruption.exitCode;
       if (status !== 0) return 1;
     } finally {
       interruption.close();
-      if (isPackage) rmSync(gyp);
+      removeBuildFile();
     }
     console.log(join(ROOT, 'build/Release/vfio.node'));
     return 0;
@@ -52,17 +60,21 @@ export const command = defineCommand({
 });
 
 function checkTools(): void {
-  const folders = (process.env.PATH ?? '').split(delimiter);
   const missing = Object.entries(TOOLS)
-    .filter(([, variable]) => process.env[variable] === undefined)
-    .map(([tool]) => tool)
-    .filter((tool) => !folders.some((folder) => existsSync(join(folder, tool))));
+    .map(([tool, variable]) => ENVIRONMENT[variable]?.split(' ', 1).join('') ?? tool)
+    .filter((tool) => !isInstalled(tool));
   if (missing.length === 0) return;
   throw new VfioError({
     code: 'ENOENT',
     message: `the build of the addon needs ${missing.join(' and ')}`,
     hint: 'On Debian and Ubuntu, run apt-get install python3 make g++. On Alpine, run apk add python3 make g++. On Fedora, run dnf install python3 make gcc-c++.',
   });
+}
+
+function isInstalled(tool: string): boolean {
+  if (isAbsolute(tool)) return existsSync(tool);
+  const folders = (ENVIRONMENT.PATH ?? '').split(delimiter);
+  return folders.some((folder) => existsSync(join(folder, tool)));
 }
 
 /** Returns the command line of node-gyp: of npm, of the project, or of the Node.js installation. */
@@ -78,7 +90,7 @@ function nodeGyp(): string[] {
   throw new VfioError({
     code: 'ENOENT',
     message: 'the build of the addon needs node-gyp',
-    hint: 'Run npm install --save-dev node-gyp, then vfio build again.',
+    hint: 'Add node-gyp to your project (npm install --save-dev node-gyp, or pnpm add --save-dev node-gyp), then run vfio build again.',
   });
 }
 

@@ -72,13 +72,18 @@ function shorten(message: string): string {
   return message.split(/\. To specify |\n/, 1)[0] ?? message;
 }
 
+/** Whether the permission model of Node.js has refused an access. */
+function isRestricted(error: Error): boolean {
+  return 'code' in error && error.code === 'ERR_ACCESS_DENIED';
+}
+
 /**
  * Whether an error is a failure of the system or wrong usage. Any other error is a bug in this
  * program.
  */
 function isKnown(error: unknown): error is Error {
   if (error instanceof VfioError || isWrongUse(error)) return true;
-  return error instanceof Error && 'syscall' in error;
+  return error instanceof Error && ('syscall' in error || isRestricted(error));
 }
 
 function report(error: unknown): number {

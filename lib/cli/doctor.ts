@@ -1,5 +1,6 @@
 import { examine, type Finding, type State } from '../host/doctor.js';
 import { Host } from '../host/host.js';
+import { requireNodeOnLinux } from '../platform.js';
 import { printable } from '../printable.js';
 import { defineCommand } from './command.js';
 import { toJson } from './json.js';
@@ -38,6 +39,7 @@ export const command = defineCommand({
   examples: ['vfio doctor 01:00.0 --memory 256M'],
   async run({ options, operands }) {
     const memory = options.memory === undefined ? undefined : parseSize('--memory', options.memory);
+    requireNodeOnLinux('a real device needs');
     const name = operands.device;
     const device = name === undefined ? undefined : await resolveReal(name);
     const findings = examine(new Host(), { device, memory });

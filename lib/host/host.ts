@@ -12,6 +12,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { basename } from 'node:path';
+import { attempt } from '../sysfs/attempt.js';
 import { Sysfs } from '../sysfs/sysfs.js';
 import { VfioError } from '../errors.js';
 
@@ -22,29 +23,17 @@ export class Host extends Sysfs {
    * read.
    */
   text(...path: string[]): string | null {
-    try {
-      return readFileSync(this.path(...path), 'utf8').trim();
-    } catch {
-      return null;
-    }
+    return attempt(() => readFileSync(this.path(...path), 'utf8').trim(), null);
   }
 
   /** Lists the names in a folder, sorted. The list is empty if the folder does not exist. */
   names(...path: string[]): string[] {
-    try {
-      return readdirSync(this.path(...path)).sort();
-    } catch {
-      return [];
-    }
+    return attempt(() => readdirSync(this.path(...path)).sort(), []);
   }
 
   /** Resolves all symbolic links in a path. Returns null if the target does not exist. */
   target(...path: string[]): string | null {
-    try {
-      return realpathSync(this.path(...path));
-    } catch {
-      return null;
-    }
+    return attempt(() => realpathSync(this.path(...path)), null);
   }
 
   /**
@@ -52,11 +41,7 @@ export class Host extends Sysfs {
    * not exist.
    */
   link(...path: string[]): string | null {
-    try {
-      return readlinkSync(this.path(...path));
-    } catch {
-      return null;
-    }
+    return attempt(() => readlinkSync(this.path(...path)), null);
   }
 
   linkName(...path: string[]): string | null {

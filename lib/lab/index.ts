@@ -4,9 +4,11 @@
  *
  * @module vfio/lab
  */
-import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { VfioError } from '../errors.js';
+import { requireNodeOnLinux } from '../platform.js';
 import { ARCHITECTURES } from './architectures.js';
 import { parseDevices } from './devices.js';
 import { guestEnvironment } from './environment.js';
@@ -47,7 +49,7 @@ const DISK_SIZE = 64 << 20;
  *   `ENOENT` if QEMU, busybox, the kernel or a module is missing, `EINVAL` if the kernel or a
  *   module is damaged, or if `qemu` is not a QEMU, `ENODEV` if the QEMU is too old for served
  *   devices, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout;
- *   the reason of `signal` after an abort
+ *   `ENOTSUP` on another system than Linux; the reason of `signal` after an abort
  *
  * @example
  * const { exitCode } = await runInLab({
@@ -59,6 +61,8 @@ const DISK_SIZE = 64 << 20;
  */
 export async function runInLab(options: LabOptions): Promise<{ exitCode: number }> {
   checkLabOptions(options);
+  requireNodeOnLinux('the lab needs');
+  requirePackage();
   const { cwd = process.cwd(), terminal = false } = options;
   const { stdout = process.stdout, stderr = process.stderr } = options;
   const { arch = DEFAULTS.arch, serve = [], imports = [] } = options;
@@ -151,4 +155,14 @@ export async function runInLab(options: LabOptions): Promise<{ exitCode: number 
     await servers?.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The guest runs programs of the package, which a bundle does not contain. */
+function requirePackage(): void {
+  if (existsSync(COMMAND_LINE)) return;
+  throw new VfioError({
+    code: 'ENOENT',
+    message: `the lab needs a file of the package: '${COMMAND_LINE}'`,
+    hint: 'A bundle cannot contain vfio/lab. Mark vfio as external.',
+  });
 }

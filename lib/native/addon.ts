@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import type bindings from 'bindings';
-import { VfioError } from '../errors.js';
-import { packageFile, thisFile } from '../package-files.js';
-
-const MOCKS = "Mock devices ('vfio/mock', mock:nvme) work without the addon.";
+import { commonJsFile, packageFile, thisFile } from '../package-files.js';
+import { requireNodeOnLinux } from '../platform.js';
+import { describeFailure, notBeside, notBuilt } from './addon-errors.js';
+import { libc } from './addon-file.js';
 
 /**
  * Loads the addon. The following places are tried in this order: the path in the variable
@@ -13,31 +13,20 @@ const MOCKS = "Mock devices ('vfio/mock', mock:nvme) work without the addon.";
  * prebuilt addon is in the package, or beside the bundle that contains the library.
  */
 export function loadAddon(): object {
-  refuseOtherSystems();
+  requireNodeOnLinux('a real device or a vfio-user socket needs');
   const chosen = process.env.VFIO_ADDON;
-  if (chosen !== undefined && chosen !== '') return open(resolve(chosen), 'of VFIO_ADDON');
+  if (chosen !== undefined && chosen !== '') return open(resolve(chosen), 'VFIO_ADDON');
   const root = findPackage();
   if (root !== undefined && existsSync(join(root, 'build/Release/vfio.node'))) {
     return openBuilt(root);
   }
   const prebuilt = `prebuilds/${process.platform}-${process.arch}/vfio.${libc()}.node`;
-  const files = [thisFile, process.argv[1], process.execPath].filter((file) => file !== undefined);
-  const folders = [root, ...files.map((file) => dirname(file))].filter((at) => at !== undefined);
-  const places = [...new Set(folders.map((folder) => join(folder, prebuilt)))];
+  const files = [commonJsFile, thisFile, process.argv[1], process.execPath];
+  const beside = files.filter((file) => file !== undefined).map((file) => dirname(file));
+  const places = (root === undefined ? beside : [root]).map((folder) => join(folder, prebuilt));
   const found = places.find((place) => existsSync(place));
-  if (found !== undefined) return open(found, 'of the package');
-  throw root === undefined ? notBeside(places) : notBuilt();
-}
-
-/** Other systems have no VFIO. Bun aborts when it loads the addon, and Deno ends with SIGSEGV. */
-function refuseOtherSystems(): void {
-  const other = (['Bun', 'Deno'] as const).find((name) => name.toLowerCase() in process.versions);
-  if (other === undefined && process.platform === 'linux') return;
-  throw new VfioError({
-    code: 'ENOTSUP',
-    message: `a real device needs Node.js on Linux; this program runs on ${other ?? process.platform}`,
-    hint: MOCKS,
-  });
+  if (found !== undefined) return open(found, 'prebuilt');
+  throw root === undefined ? notBeside([...new Set(places)]) : notBuilt(libc());
 }
 
 /** Returns the folder of the package, or undefined in a program that a bundler joined. */
@@ -46,20 +35,10 @@ function findPackage(): string | undefined {
   return packageFile('');
 }
 
-/** Returns the name of the C library, as node-gyp-build spells the name in prebuilt files. */
-function libc(): 'glibc' | 'musl' {
-  const report = process.report as NodeJS.ProcessReport & { excludeNetwork?: boolean };
-  const { excludeNetwork } = report;
-  // The report looks up the names of connected hosts otherwise, which can take seconds.
-  report.excludeNetwork = true;
-  const { header } = report.getReport() as { header: { glibcVersionRuntime?: string } };
-  if (excludeNetwork !== undefined) report.excludeNetwork = excludeNetwork;
-  return header.glibcVersionRuntime === undefined ? 'musl' : 'glibc';
-}
-
 /** Loads the addon that node-gyp built. A program on mock devices never loads `bindings`. */
 function openBuilt(root: string): object {
-  const load = createRequire(packageFile('package.json'))('bindings') as typeof bindings;
+  // webpack warns about a call of the named import `createRequire` with a computed path.
+  const load = module.createRequire(packageFile('package.json'))('bindings') as typeof bindings;
   try {
     return load({
       bindings: 'vfio',
@@ -67,55 +46,17 @@ function openBuilt(root: string): object {
       try: [['module_root', 'build', 'Release', 'bindings']],
     }) as object;
   } catch (cause) {
-    throw describe(cause, 'that was built');
+    throw describeFailure(cause, join(root, 'build/Release/vfio.node'), 'built');
   }
 }
 
 /** A bundler does not follow process.dlopen(), so the addon stays a separate file. */
-function open(path: string, which: string): object {
-  const module = { exports: {} };
+function open(path: string, which: 'VFIO_ADDON' | 'prebuilt'): object {
+  const loaded = { exports: {} };
   try {
-    process.dlopen(module, path);
+    process.dlopen(loaded, path);
   } catch (cause) {
-    throw describe(cause, which);
+    throw describeFailure(cause, path, which);
   }
-  return module.exports;
-}
-
-function describe(cause: unknown, which: string): VfioError {
-  if (cause instanceof Error && 'code' in cause && cause.code === 'ERR_DLOPEN_DISABLED') {
-    const { permission } = process as { permission?: object };
-    const isRestricted = permission !== undefined;
-    return new VfioError({
-      code: 'EACCES',
-      message: isRestricted
-        ? 'the permission model of Node.js refuses native addons'
-        : 'the option --no-addons of Node.js refuses native addons',
-      hint: `Start Node.js ${isRestricted ? 'with --allow-addons' : 'without --no-addons'}. ${MOCKS}`,
-      cause,
-    });
-  }
-  const reason = cause instanceof Error ? cause.message.split('\n', 1).join('') : String(cause);
-  return new VfioError({
-    code: 'ENOENT',
-    message: `the native addon ${which} does not load: ${reason}`,
-    hint: `Run 'npx vfio build' to build the addon for this system. ${MOCKS}`,
-    cause,
-  });
-}
-
-function notBuilt(): VfioError {
-  return new VfioError({
-    code: 'ENOENT',
-    message: `the package has no native addon for ${process.platform}-${process.arch} (${libc()})`,
-    hint: `Run 'npx vfio build' to build the addon. ${MOCKS}`,
-  });
-}
-
-function notBeside(places: readonly string[]): VfioError {
-  return new VfioError({
-    code: 'ENOENT',
-    message: `the native addon is not beside the bundle: none of these files exists: ${places.join(', ')}`,
-    hint: `Copy the folder prebuilds of the package vfio to the folder of the bundle, or set VFIO_ADDON to the path of the addon, or mark vfio as external. ${MOCKS}`,
-  });
+  return loaded.exports;
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { IommuFacts, IovaRange, PciFunction } from '../contract/index.js';
 import { parseAddress } from '../contract/names.js';
+import { attempt } from './attempt.js';
 
 const NEWLINE = 0x0a;
 
@@ -32,7 +33,7 @@ export class Sysfs {
   }
 
   has(path: string): boolean {
-    return existsSync(path);
+    return attempt(() => existsSync(path), false);
   }
 
   get containerNode(): string {
@@ -58,7 +59,7 @@ export class Sysfs {
 
   /** Whether the kernel module of a driver is loaded, or the driver is built into the kernel. */
   hasDriver(driver: string): boolean {
-    return existsSync(this.path('sys/bus/pci/drivers', driver));
+    return this.has(this.path('sys/bus/pci/drivers', driver));
   }
 
   list(): PciFunction[] {
@@ -74,8 +75,8 @@ export class Sysfs {
   describe(name: string): PciFunction | null {
     const number = (file: string) => Number(readFileSync(join(this.device(name), file), 'utf8'));
     const group = this.group(name);
-    try {
-      return {
+    return attempt(
+      () => ({
         name,
         vendorId: number('vendor'),
         deviceId: number('device'),
@@ -85,10 +86,9 @@ export class Sysfs {
         revision: number('revision'),
         driver: this.driver(name),
         iommuGroup: group === null || group.noiommu ? null : group.number,
-      };
-    } catch {
-      return null;
-    }
+      }),
+      null,
+    );
   }
 
   driver(name: string): string | null {
@@ -171,38 +171,24 @@ export class Sysfs {
    * allows (vm.max_map_count). Returns null if the files cannot be read.
    */
   memoryAreas(): { readonly count: number; readonly limit: number } | null {
-    try {
+    return attempt(() => {
       const limit = Number(readFileSync(this.path('proc/sys/vm/max_map_count'), 'latin1'));
       const maps = readFileSync(this.path('proc/self/maps'));
       let count = 0;
       for (let end = maps.indexOf(NEWLINE); end >= 0; end = maps.indexOf(NEWLINE, end + 1)) count++;
       return { count, limit };
-    } catch {
-      return null;
-    }
+    }, null);
   }
 }
 
 function entries(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return [];
-  }
+  return attempt(() => readdirSync(folder), []);
 }
 
 function linkName(link: string): string | null {
-  try {
-    return basename(readlinkSync(link));
-  } catch {
-    return null;
-  }
+  return attempt(() => basename(readlinkSync(link)), null);
 }
 
 function text(file: string): string | null {
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch {
-    return null;
-  }
+  return attempt(() => readFileSync(file, 'utf8').trim(), null);
 }

@@ -18,6 +18,8 @@ const MOCK = `
 import { openDeviceSync } from 'vfio/mock';
 openDeviceSync('mock:edu').close();
 console.log('ok');`;
+/** Starts a bundle from another folder, so that process.argv does not name the bundle. */
+const LAUNCHER = `import('./out/program/' + process.argv[2]);`;
 
 const ESBUILD = ['node_modules/.bin/esbuild', '--bundle', '--platform=node', '--log-level=error'];
 const WEBPACK = `module.exports = {
@@ -81,6 +83,7 @@ async function prepare(packages: readonly string[]): Promise<Consumer> {
   const project = new Consumer(true);
   project.write('program.mjs', PROGRAM);
   project.write('mock.mjs', MOCK);
+  project.write('launcher.mjs', LAUNCHER);
   project.write('webpack.config.cjs', WEBPACK);
   project.write('sea.json', SEA);
   await project.install(tarball, ...packages);
@@ -101,10 +104,13 @@ for (const { title, packages, commands, file = 'index.cjs' } of FULL
   test.serial(`${title}: a bundle works, with the addons beside the bundle`, async (t) => {
     const project = await prepare(packages);
     try {
-      for (const [program = '', ...args] of commands) await project.run(program, ...args);
+      for (const [program = '', ...args] of commands) {
+        const { stdout } = await project.run(program, ...args);
+        t.notRegex(stdout, /warning/i);
+      }
       const addons = moveAway(project);
       t.is((await project.run('node', `out/mock/${file}`)).stdout, 'ok\n');
-      const run = async () => (await project.run('node', `out/program/${file}`)).stdout;
+      const run = async () => (await project.run('node', 'launcher.mjs', file)).stdout;
       t.regex(await run(), /^mock:edu\nENOENT: the native addon is not beside the bundle: .+\n$/);
       cpSync(addons, project.path('out/program/prebuilds'), { recursive: true });
       t.is(await run(), 'mock:edu\n3\n');
