@@ -192,6 +192,8 @@ function answer(frame: Uint8Array): string | undefined {
 }
 
 await reset();
+// Some hosts cannot add a vector later.
+device.interrupts.msix.enable({ vectors: 2 });
 const [receiving, sending] = [0, 1].map((index) => device.interrupts.msix.request(index)) as [
   Vector,
   Vector,

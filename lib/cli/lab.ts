@@ -15,11 +15,11 @@ import { UsageError } from './usage.js';
 const TIMED_OUT = 124;
 
 export const command = defineCommand({
-  about: `Boots a QEMU guest and runs a command in the guest. The guest has an emulated Intel IOMMU,
-    and PCI devices that are bound to vfio-pci. The command runs in the current directory and sees
-    this machine's files. Changes to files stay in the guest's memory, except in the folder of --keep. PATH contains vfio and the
-    project's node_modules/.bin. Standard input is passed to the command, unless standard input is a
-    terminal. Environment variables (VFIO_LAB_NVME, VFIO_LAB_EDU, ...) contain the addresses of the
+  about: `Boots a QEMU guest and runs a command in the guest. The guest has an emulated IOMMU, and PCI
+    devices that are bound to vfio-pci. The command runs in the current directory and sees this
+    machine's files. Changes to files stay in the guest's memory, except in the folder of --keep.
+    PATH contains vfio and the project's node_modules/.bin. Standard input is passed to the command,
+    unless standard input is a terminal. Environment variables (VFIO_LAB_NVME, VFIO_LAB_EDU, ...) contain the addresses of the
     devices. A device of --serve is for a driver of the guest, and VFIO_LAB_SERVED contains its
     address. The lab needs neither root nor KVM. The exit code is the exit code of the command.`,
   operands: {},

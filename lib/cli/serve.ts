@@ -78,9 +78,10 @@ function quote(argument: string): string {
 /** Returns the arguments with which QEMU uses the device. */
 function qemuArguments(path: string): string[] {
   const { size } = GUEST_MEMORY;
+  const machine = process.arch === 'arm64' ? 'virt' : 'q35';
   const device = { driver: 'vfio-user-pci', socket: { type: 'unix', path } };
   return [
     ...['-m', size, '-object', `memory-backend-memfd,id=mem,size=${size},share=on`],
-    ...['-machine', 'q35,memory-backend=mem', '-device', JSON.stringify(device)],
+    ...['-machine', `${machine},memory-backend=mem`, '-device', JSON.stringify(device)],
   ];
 }

@@ -132,7 +132,7 @@ function groupOf(host: Host, name: string): IommuGroup {
   if (!host.has(host.device(name)))
     throw refuse('no such PCI function', "'vfio list' lists the functions of this machine.");
   const group = host.group(name);
-  if (group === null) throw refuse('no IOMMU group', hints.noIommu(name));
+  if (group === null) throw refuse('no IOMMU group', hints.noIommu(host, name));
   return group;
 }
 

@@ -33,8 +33,8 @@ export type { LabOptions } from './options.js';
 const DISK_SIZE = 64 << 20;
 
 /**
- * Runs a command in a QEMU guest with a real `/dev/vfio`. The guest has an emulated Intel IOMMU
- * with interrupt remapping. The guest's emulated PCI devices are bound to vfio-pci, and each device
+ * Runs a command in a QEMU guest with a real `/dev/vfio`. The guest has an emulated IOMMU with
+ * interrupt remapping: Intel's, or an SMMUv3 for arm64. The guest's emulated PCI devices are bound to vfio-pci, and each device
  * is in its own IOMMU group. With the option `serve`, the guest also has devices that this machine
  * serves, for example mock devices. The drivers of the guest can use these devices. The guest sees
  * this machine's files. If the guest changes files, the changes stay in the guest's memory and are

@@ -71,12 +71,13 @@ function share(name: string, path: string, isWritable = false): string[] {
 }
 
 /** Each device is behind its own root port, so that each device is in its own IOMMU group. */
-function rootPort(index: number): string[] {
+function rootPort({ arch }: Machine, index: number): string[] {
   const place = `bus=pcie.0,addr=0x${portOf(index)},chassis=${index + 1},slot=${index + 1}`;
-  return ['-device', `pcie-root-port,id=port${index},${place}`];
+  return ['-device', `pcie-root-port,id=port${index},${place}${ARCHITECTURES[arch].rootPort}`];
 }
 
-function deviceArguments({ devices, disks }: Machine): string[] {
+function deviceArguments(machine: Machine): string[] {
+  const { devices, disks } = machine;
   const unused = [...disks];
   return devices.flatMap(({ device, disk }, index) => {
     const file = disk ? unused.shift() : undefined;
@@ -85,12 +86,17 @@ function deviceArguments({ devices, disks }: Machine): string[] {
         ? []
         : ['-drive', `id=disk${index},if=none,format=raw,cache=unsafe,file=${quote(file)}`];
     const behind = file === undefined ? '' : `,drive=disk${index}`;
-    return [...rootPort(index), ...drive, ...['-device', `${device},bus=port${index}${behind}`]];
+    return [
+      ...rootPort(machine, index),
+      ...drive,
+      ...['-device', `${device},bus=port${index}${behind}`],
+    ];
   });
 }
 
 /** The served devices are behind the root ports after the root ports of the other devices. */
-function servedArguments({ devices, sockets }: Machine): string[] {
+function servedArguments(machine: Machine): string[] {
+  const { devices, sockets } = machine;
   return sockets.flatMap((path, index) => {
     const port = devices.length + index;
     const device = {
@@ -99,7 +105,7 @@ function servedArguments({ devices, sockets }: Machine): string[] {
       bus: `port${port}`,
       'x-msg-timeout': REPLY_TIMEOUT_MS,
     };
-    return [...rootPort(port), '-device', JSON.stringify(device)];
+    return [...rootPort(machine, port), '-device', JSON.stringify(device)];
   });
 }
 

@@ -65,7 +65,10 @@ function bindByHand(sysfs: Sysfs, name: string): string {
   return `echo vfio-pci > ${device}/driver_override; ${unbind}echo ${name} > /sys/bus/pci/drivers_probe`;
 }
 
-export function noIommu(name: string): string {
+export function noIommu(sysfs: Sysfs, name: string): string {
+  if (sysfs.hasGroups()) {
+    return `${name} has no IOMMU group, although other functions have one. The IOMMU is on, but does not serve this function. Use another function, or another slot for the card.`;
+  }
   const fix =
     process.arch === 'arm64'
       ? "Turn on the SMMU in the firmware's settings. A virtual machine needs a virtual SMMU (in QEMU: -machine virt,gic-version=3,iommu=smmuv3)."
@@ -77,11 +80,15 @@ export function noIommu(name: string): string {
  * The hint for a program that opens a device without an IOMMU. Only a program can use the option
  * `noiommu`, because the command `vfio` has no such option.
  */
-export function noIommuToOpen(name: string): string {
-  return `${noIommu(name)} With the option noiommu: true of openDevice(), a program can open the device without an IOMMU. Without an IOMMU, the device can overwrite all memory of the host.`;
+export function noIommuToOpen(sysfs: Sysfs, name: string): string {
+  if (sysfs.lacksNoiommu()) return noIommu(sysfs, name);
+  return `${noIommu(sysfs, name)} With the option noiommu: true of openDevice(), a program can open the device without an IOMMU. Without an IOMMU, the device can overwrite all memory of the host.`;
 }
 
 export function noNoiommu(sysfs: Sysfs, name: string): string {
+  if (sysfs.lacksNoiommu()) {
+    return `${noIommu(sysfs, name)} Without an IOMMU, this kernel cannot give the device to a program, because it was built without CONFIG_VFIO_NOIOMMU.`;
+  }
   return `Without an IOMMU, vfio-pci binds a device only in unsafe mode. Turn on unsafe mode as root: 'echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode'. ${loadDriver(sysfs)}Bind the device by hand as root: '${bindByHand(sysfs, name)}'.`;
 }
 

@@ -102,6 +102,17 @@ export class Sysfs {
     return { number: Number(link), noiommu: given === 'vfio-noiommu' };
   }
 
+  /** Whether a function of this machine has an IOMMU group. */
+  hasGroups(): boolean {
+    return entries(this.path('sys/kernel/iommu_groups')).length > 0;
+  }
+
+  /** Whether the loaded module vfio cannot open devices without an IOMMU (CONFIG_VFIO_NOIOMMU). */
+  lacksNoiommu(): boolean {
+    const module = this.path('sys/module/vfio');
+    return this.has(module) && !this.has(join(module, 'parameters/enable_unsafe_noiommu_mode'));
+  }
+
   members(group: IommuGroup): GroupMember[] {
     const devices = this.path('sys/kernel/iommu_groups', `${group.number}`, 'devices');
     return entries(devices)

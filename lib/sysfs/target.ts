@@ -33,11 +33,11 @@ export function findTarget(sysfs: Sysfs, name: string, request: OpenRequest): Ta
   }
   const group = sysfs.group(name);
   if (group === null) {
-    const hint = request.noiommu ? hints.noNoiommu(sysfs, name) : hints.noIommuToOpen(name);
+    const hint = request.noiommu ? hints.noNoiommu(sysfs, name) : hints.noIommuToOpen(sysfs, name);
     throw refuse('no IOMMU group', hint);
   }
   if (group.noiommu && !request.noiommu) {
-    throw refuse('no IOMMU protects the host from this device', hints.noIommuToOpen(name));
+    throw refuse('no IOMMU protects the host from this device', hints.noIommuToOpen(sysfs, name));
   }
   const driver = sysfs.driver(name);
   const vfioDevice = sysfs.vfioDevice(name);

@@ -62,6 +62,20 @@ refuses('the function has no IOMMU group, and the option noiommu is set', {
   // The hint must not contain `vfio bind`, because `vfio bind` needs a group.
   hint: [/enable_unsafe_noiommu_mode/, /^(?!.*vfio bind).*echo vfio-pci > .*drivers_probe'/],
 });
+refuses('the function has no IOMMU group, although another function has one', {
+  host: { devices: [{ name: NAME }, { name: '0000:02:00.0', group: 3 }] },
+  code: 'ENODEV',
+  path: /0000:01:00\.0$/,
+  hint: [/although other functions have one/, /^(?!.*firmware)/],
+});
+test('without CONFIG_VFIO_NOIOMMU, no hint advises the mode without an IOMMU', (t) => {
+  const tree = new Tree(t, { nodes: [], devices: [{ name: NAME }] });
+  tree.file('sys/module/vfio/refcnt', '0\n');
+  const { backend } = make(tree);
+  const hint = (options: OpenOptions) => failure(t, () => backend.openSync(NAME, options)).hint;
+  t.notRegex(hint({}) ?? '', /noiommu/);
+  t.regex(hint({ noiommu: true }) ?? '', /built without CONFIG_VFIO_NOIOMMU/);
+});
 refuses('the function is bound to another driver', {
   host: { devices: [{ name: NAME, driver: 'nvme', group: 12 }] },
   code: 'ENODEV',
@@ -265,8 +279,9 @@ test('on arm64, the hints name the SMMU and the ITS', (t) => {
   t.teardown(() => {
     Object.defineProperty(process, 'arch', { value: arch });
   });
-  t.regex(hints.noIommu(NAME), /Turn on the SMMU .*-machine virt,gic-version=3,iommu=smmuv3/);
-  t.notRegex(hints.noIommu(NAME), /VT-d|AMD/);
+  const hint = hints.noIommu(new Tree(t, { nodes: [] }).sysfs, NAME);
+  t.regex(hint, /Turn on the SMMU .*-machine virt,gic-version=3,iommu=smmuv3/);
+  t.notRegex(hint, /VT-d|AMD/);
   t.regex(hints.unsafeInterrupts('iommufd'), /needs an ITS .*-machine virt,gic-version=3/);
   t.notRegex(hints.unsafeInterrupts('iommufd'), /intremap/);
 });

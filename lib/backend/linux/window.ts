@@ -291,6 +291,7 @@ export class MappedWindow extends EventEmitter<WindowEvents> implements Register
     value: number,
   ): void {
     checkNumber(offset, 'offset');
+    checkNumber(value, 'value');
     const isInRange = value >= -(2 ** (bits - 1)) && value < 2 ** bits;
     if (!Number.isInteger(value) || !isInRange) refuseValue(value, bits);
     const width = u.BYTES_PER_ELEMENT as Width;

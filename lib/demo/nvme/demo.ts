@@ -72,6 +72,8 @@ async function verifyTransfer(
 
 /** Starts an NVMe controller, verifies I/O on two queues and stops the controller. */
 export async function nvmeDemo(device: PciDevice): Promise<DemoReport> {
+  const { msix } = device.interrupts;
+  msix.enable({ vectors: Math.min(1 + QUEUES, msix.count) });
   const controller = await NvmeController.start(device);
   try {
     return await verify(controller);

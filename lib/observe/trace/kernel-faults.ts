@@ -1,5 +1,6 @@
 /** Finds the DMA transfers that the IOMMU refused, in the log of the kernel. */
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { FaultMessages } from './fault-messages.js';
 import type { DmaFaultLine } from './format.js';
 
 const KERNEL_LOG = '/dev/kmsg';
@@ -9,43 +10,10 @@ const RECORD_SIZE = 2048;
 /** Level, sequence number, microseconds of the kernel's clock, flags, and the message. */
 const RECORD = /^\d+,\d+,(\d+),[^;]*;(.*)$/m;
 
-/**
- * The messages of the IOMMU drivers of Intel and AMD. The message of an Intel IOMMU contains the
- * reason.
- */
-const INTEL =
-  /DMAR: \[DMA (Read|Write)[^\]]*\] Request device \[([0-9a-f:.]+)\].* fault addr (?:0x)?([0-9a-f]+) \[fault reason \w+\] (.*)/;
-const AMD_DEVICE =
-  /AMD-Vi: Event logged \[IO_PAGE_FAULT device=([0-9a-f:.]+) .*address=(?:0x)?([0-9a-f]+) flags=(?:0x)?([0-9a-f]+)/;
-const AMD_DRIVER =
-  /([0-9a-f:.]+): AMD-Vi: Event logged \[IO_PAGE_FAULT .*address=(?:0x)?([0-9a-f]+) flags=(?:0x)?([0-9a-f]+)/;
-/** The bit RW of an event of an AMD IOMMU: the device wrote. */
-const AMD_WRITE = 0x20;
-
-/** A refused transfer. The name of the device can lack the domain. */
-interface Fault {
-  readonly device: string;
-  readonly text: string;
-}
-
-/** Returns the fault that a message of the kernel reports, or null. */
-export function parseFault(message: string): Fault | null {
-  const [, kind, device, address = '', reason = ''] = INTEL.exec(message) ?? [];
-  if (device !== undefined) return { device, text: describe(kind === 'Write', address, reason) };
-  const [, amd, at = '', flags = ''] = AMD_DEVICE.exec(message) ?? AMD_DRIVER.exec(message) ?? [];
-  if (amd === undefined) return null;
-  const isWrite = (Number.parseInt(flags, 16) & AMD_WRITE) !== 0;
-  return { device: amd, text: describe(isWrite, at, 'page fault of the IOMMU') };
-}
-
-function describe(isWrite: boolean, address: string, reason: string): string {
-  const hex = BigInt(`0x${address}`).toString(16);
-  return `${isWrite ? 'write to' : 'read of'} 0x${hex}: ${reason.trim()}`;
-}
-
 /** Reads the faults that the kernel logs from now on. */
 export class KernelFaults {
   readonly #fd: number | null;
+  readonly #messages = new FaultMessages();
   /** The error code if the log cannot be read; otherwise null. */
   readonly obstacle: string | null = null;
 
@@ -64,7 +32,7 @@ export class KernelFaults {
     const faults: DmaFaultLine[] = [];
     for (let record = this.#readRecord(); record !== null; record = this.#readRecord()) {
       const [, microseconds = '0', message = ''] = RECORD.exec(record) ?? [];
-      const fault = parseFault(message);
+      const fault = this.#messages.add(message);
       const device = devices.find((name) => fault !== null && name.endsWith(fault.device));
       if (fault === null || device === undefined) continue;
       const at = Number(microseconds) * 1000;

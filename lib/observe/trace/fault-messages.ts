@@ -1,0 +1,82 @@
+/**
+ * The messages of the IOMMU drivers of Intel and AMD. The message of an Intel IOMMU contains the
+ * reason.
+ */
+const INTEL =
+  /DMAR: \[DMA (Read|Write)[^\]]*\] Request device \[([0-9a-f:.]+)\].* fault addr (?:0x)?([0-9a-f]+) \[fault reason \w+\] (.*)/;
+const AMD_DEVICE =
+  /AMD-Vi: Event logged \[IO_PAGE_FAULT device=([0-9a-f:.]+) .*address=(?:0x)?([0-9a-f]+) flags=(?:0x)?([0-9a-f]+)/;
+const AMD_DRIVER =
+  /([0-9a-f:.]+): AMD-Vi: Event logged \[IO_PAGE_FAULT .*address=(?:0x)?([0-9a-f]+) flags=(?:0x)?([0-9a-f]+)/;
+/** The bit RW of an event of an AMD IOMMU: the device wrote. */
+const AMD_WRITE = 0x20;
+
+/** The driver of an SMMUv3 logs an event as a line with its number and a line for each word. */
+const SMMU_EVENT = /arm-smmu-v3 \S+: event 0x[0-9a-f]+ received:/;
+/** The log shows a tab as \x09. */
+const SMMU_WORD = /arm-smmu-v3 \S+: (?:\\x09|\t)(0x[0-9a-f]{16})/;
+const SMMU_WORDS = 4;
+/** The bit RnW of the second word. */
+const SMMU_READ = 1n << 35n;
+/** The faults of a transfer, by the number of the event (SMMUv3 specification, section 7.3). */
+const SMMU_FAULTS: Readonly<Record<number, string>> = {
+  0x10: 'translation fault of the SMMU',
+  0x11: 'address size fault of the SMMU',
+  0x12: 'access fault of the SMMU',
+  0x13: 'permission fault of the SMMU',
+};
+
+/** A refused transfer. The name of the device can lack the domain. */
+interface Fault {
+  readonly device: string;
+  readonly text: string;
+}
+
+/** Finds faults in the messages of the kernel. */
+export class FaultMessages {
+  /** The words of an event of an SMMU that have arrived; null if no event has begun. */
+  #words: bigint[] | null = null;
+
+  /** Takes the next message. @returns the fault that the message reports or completes, or null */
+  add(message: string): Fault | null {
+    const word = SMMU_WORD.exec(message)?.[1];
+    if (word !== undefined && this.#words !== null) {
+      this.#words.push(BigInt(word));
+      if (this.#words.length < SMMU_WORDS) return null;
+      const fault = smmuFault(this.#words);
+      this.#words = null;
+      return fault;
+    }
+    if (SMMU_EVENT.test(message)) this.#words = [];
+    return parseIntel(message) ?? parseAmd(message);
+  }
+}
+
+function parseIntel(message: string): Fault | null {
+  const [, kind, device, address = '', reason = ''] = INTEL.exec(message) ?? [];
+  if (device !== undefined) return { device, text: describe(kind === 'Write', address, reason) };
+  return null;
+}
+
+function parseAmd(message: string): Fault | null {
+  const [, amd, at = '', flags = ''] = AMD_DEVICE.exec(message) ?? AMD_DRIVER.exec(message) ?? [];
+  if (amd === undefined) return null;
+  const isWrite = (Number.parseInt(flags, 16) & AMD_WRITE) !== 0;
+  return { device: amd, text: describe(isWrite, at, 'page fault of the IOMMU') };
+}
+
+/** Decodes an event of an SMMUv3. The stream id of a PCI function is its bus, device and function. */
+function smmuFault([type = 0n, flags = 0n, address = 0n]: readonly bigint[]): Fault | null {
+  const reason = SMMU_FAULTS[Number(type & 0xffn)];
+  if (reason === undefined) return null;
+  const stream = Number((type >> 32n) & 0xffffn);
+  const hex = (value: number) => value.toString(16).padStart(2, '0');
+  const device = `${hex(stream >> 8)}:${hex((stream >> 3) & 0x1f)}.${stream & 7}`;
+  const isWrite = (flags & SMMU_READ) === 0n;
+  return { device, text: describe(isWrite, address.toString(16), reason) };
+}
+
+function describe(isWrite: boolean, address: string, reason: string): string {
+  const hex = BigInt(`0x${address}`).toString(16);
+  return `${isWrite ? 'write to' : 'read of'} 0x${hex}: ${reason.trim()}`;
+}
