@@ -39,7 +39,7 @@ for (const [name, source, program, ...args] of [
       t.is((await project.run(runtime, ...args, 'mock.mjs')).stdout, '120 0n\n');
       t.is(
         (await project.run(runtime, ...args, 'real.mjs')).stdout,
-        `ENOTSUP\nENOTSUP: a real device needs Node.js on Linux; this program runs on ${name}\n`,
+        `ENOTSUP\nENOTSUP: a real device or a vfio-user socket needs Node.js on Linux; this program runs on ${name}\n`,
       );
     } finally {
       project.remove();
