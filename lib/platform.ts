@@ -1,12 +1,12 @@
 import { VfioError } from './errors.js';
 
-/** What a program can do without the addon. */
+/** Part of a hint: what works without the addon. */
 export const MOCKS =
   "To open a mock device ('vfio/mock', mock:nvme), a program needs neither Linux nor the addon.";
 
 /**
- * Refuses the systems on which no real device can be opened: other kernels have no VFIO, Bun aborts
- * when it loads the addon, and Deno ends with SIGSEGV.
+ * Refuses all systems except Node.js on Linux. Other kernels have no VFIO. Bun aborts when it loads the
+ * addon, and Deno ends with SIGSEGV.
  *
  * @param what - what does not work, with its verb: `'a real device needs'`
  * @throws VfioError ENOTSUP

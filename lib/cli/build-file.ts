@@ -14,18 +14,18 @@ export function writeBuildFile(root: string): () => void {
   if (existsSync(join(root, 'tsconfig.json'))) return () => undefined;
   const file = join(root, 'binding.gyp');
   const text = `# vfio build, process ${process.pid}\n{ "includes": ["native/vfio.gypi"] }\n`;
-  if (!create(file, text)) {
+  if (!write(file, text, 'wx')) {
     const builder = builderOf(file);
     if (builder !== null) {
       throw new VfioError({
         code: 'EBUSY',
         message: `another vfio build runs in this folder: process ${builder}`,
         path: root,
-        hint: 'Wait until that build ends.',
+        hint: `Wait until that build ends. If no build runs, remove ${file}.`,
       });
     }
     // The last build was killed.
-    writeFileSync(file, text);
+    write(file, text, 'w');
   }
   return () => {
     rmSync(file, { force: true });
@@ -34,10 +34,10 @@ export function writeBuildFile(root: string): () => void {
   };
 }
 
-/** @returns false if the file already exists */
-function create(file: string, text: string): boolean {
+/** @returns false if the flag is `'wx'` and the file already exists */
+function write(file: string, text: string, flag: 'w' | 'wx'): boolean {
   try {
-    writeFileSync(file, text, { flag: 'wx' });
+    writeFileSync(file, text, { flag });
     return true;
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
@@ -52,10 +52,13 @@ function create(file: string, text: string): boolean {
   }
 }
 
-/** Returns the process that builds now, or null if that process has ended. */
+/** Returns the process that builds now, or null if no process builds. */
 function builderOf(file: string): number | null {
-  const pid = Number(/process (\d+)/.exec(readFileSync(file, 'utf8'))?.[1]);
+  let pid = NaN;
   try {
+    pid = Number(/process (\d+)/.exec(readFileSync(file, 'utf8'))?.[1]);
+    // After a build in a container was killed, this process can have the number of that build.
+    if (Number.isNaN(pid) || pid === process.pid) return null;
     process.kill(pid, 0);
     return pid;
   } catch (error) {

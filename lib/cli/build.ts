@@ -61,8 +61,9 @@ export const command = defineCommand({
 
 function checkTools(): void {
   const missing = Object.entries(TOOLS)
-    .map(([tool, variable]) => ENVIRONMENT[variable]?.split(' ', 1).join('') ?? tool)
-    .filter((tool) => !isInstalled(tool));
+    .map(([tool, variable]) => ENVIRONMENT[variable] ?? tool)
+    // CXX can be a compiler with a wrapper or options: `ccache g++`.
+    .filter((tool) => ![tool, tool.split(' ', 1).join('')].some(isInstalled));
   if (missing.length === 0) return;
   throw new VfioError({
     code: 'ENOENT',

@@ -47,10 +47,10 @@ export const ARCHITECTURES = {
     qemu: 'qemu-system-aarch64',
     // The GIC of this machine has an ITS, which remaps interrupt messages.
     machine: 'virt,gic-version=3,iommu=smmuv3',
-    // QEMU executes stale code of V8 on a CPU with SVE, because a store of SVE (as in memcpy) does not
-    // end all translations of the bytes that it writes. With pages of 16 KiB, QEMU does so also on a
-    // CPU without KPTI, because the end of a translation clears its jump cache for 4 KiB only. This
-    // CPU has no SVE, and the kernel turns on KPTI for it.
+    // This CPU has no SVE, and the kernel turns on KPTI for it. On other CPUs, QEMU executes stale code
+    // of V8 for two reasons. A store of SVE, as in memcpy, does not invalidate the translations of all
+    // bytes that it writes. With pages of 16 KiB, the invalidation of a page forgets the jumps into its
+    // first 4 KiB only; with KPTI, the kernel makes QEMU forget all jumps.
     cpu: 'neoverse-n1',
     // With hot-plug, the kernel waits two seconds for a port whenever it resets the bus behind the port.
     rootPort: ',hotplug=off',

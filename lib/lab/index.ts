@@ -49,7 +49,8 @@ const DISK_SIZE = 64 << 20;
  *   `ENOENT` if QEMU, busybox, the kernel or a module is missing, `EINVAL` if the kernel or a
  *   module is damaged, or if `qemu` is not a QEMU, `ENODEV` if the QEMU is too old for served
  *   devices, `EIO` if the guest ended before the command, `ETIMEDOUT` after the timeout;
- *   `ENOTSUP` on another system than Linux; the reason of `signal` after an abort
+ *   `ENOENT` in a bundle, `ENOTSUP` unless Node.js runs on Linux; the reason of `signal` after an
+ *   abort
  *
  * @example
  * const { exitCode } = await runInLab({
@@ -162,7 +163,7 @@ function requirePackage(): void {
   if (existsSync(COMMAND_LINE)) return;
   throw new VfioError({
     code: 'ENOENT',
-    message: `the lab needs a file of the package: '${COMMAND_LINE}'`,
+    message: 'the lab needs files of the package',
     hint: 'A bundle cannot contain vfio/lab. Mark vfio as external.',
   });
 }

@@ -1,7 +1,10 @@
 import { readFileSync, statSync } from 'node:fs';
 
-/** Offset and values of e_machine in the header of an ELF file (elf.h), with the names of Node.js. */
+/** Fields of the header of an ELF file (elf.h). */
+const EI_DATA = 5;
+const ELFDATA2MSB = 2;
 const E_MACHINE = 18;
+/** The names of Node.js for the values of e_machine. */
 const MACHINES: Readonly<Record<number, string>> = {
   3: 'ia32',
   21: 'ppc64',
@@ -33,12 +36,21 @@ export function libc(): 'glibc' | 'musl' {
  * of glibc reports that the file does not exist.
  */
 export function describeAddonFile(path: string): string | null {
+  try {
+    return describe(path);
+  } catch {
+    return null;
+  }
+}
+
+function describe(path: string): string | null {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found === undefined) return 'the file does not exist';
   if (!found.isFile()) return 'not a file';
   const bytes = readFileSync(path);
   if (bytes.length < 64 || bytes.toString('latin1', 0, 4) !== MAGIC) return 'not a shared library';
-  const machine = bytes.readUInt16LE(E_MACHINE);
+  const isBigEndian = bytes[EI_DATA] === ELFDATA2MSB;
+  const machine = isBigEndian ? bytes.readUInt16BE(E_MACHINE) : bytes.readUInt16LE(E_MACHINE);
   const arch = MACHINES[machine] ?? `the ELF machine ${machine}`;
   if (arch !== process.arch) return `built for ${arch}, but this process runs on ${process.arch}`;
   const own = libc();

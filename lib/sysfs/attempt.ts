@@ -1,5 +1,14 @@
 import { VfioError } from '../errors.js';
 
+/** Reads a file or a folder. Returns `otherwise` if the read fails for any reason. */
+export function tolerate<T, U>(read: () => T, otherwise: U): T | U {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
 /**
  * Reads a file or a folder. Returns `otherwise` if the read fails.
  *

@@ -2,9 +2,11 @@ import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { IommuFacts, IovaRange, PciFunction } from '../contract/index.js';
 import { parseAddress } from '../contract/names.js';
-import { attempt } from './attempt.js';
+import { attempt, tolerate } from './attempt.js';
 
 const NEWLINE = 0x0a;
+/** Name of the group of a device without an IOMMU. */
+const NOIOMMU = 'vfio-noiommu';
 
 export interface IommuGroup {
   readonly number: number;
@@ -99,12 +101,13 @@ export class Sysfs {
     const link = linkName(join(this.device(name), 'iommu_group'));
     if (link === null) return null;
     const given = text(this.path('sys/kernel/iommu_groups', link, 'name'));
-    return { number: Number(link), noiommu: given === 'vfio-noiommu' };
+    return { number: Number(link), noiommu: given === NOIOMMU };
   }
 
-  /** Whether a function of this machine has an IOMMU group. */
+  /** Whether an IOMMU of this machine serves a function. */
   hasGroups(): boolean {
-    return entries(this.path('sys/kernel/iommu_groups')).length > 0;
+    const groups = this.path('sys/kernel/iommu_groups');
+    return entries(groups).some((group) => text(join(groups, group, 'name')) !== NOIOMMU);
   }
 
   /** Whether the loaded module vfio cannot open devices without an IOMMU (CONFIG_VFIO_NOIOMMU). */
@@ -153,9 +156,10 @@ export class Sysfs {
    * these regions for single devices.
    */
   reservedRegions(): IovaRange[] {
+    const groups = this.path('sys/kernel/iommu_groups');
     const lines = new Set(
-      entries(this.path('sys/kernel/iommu_groups')).flatMap((group) => {
-        const regions = text(this.path('sys/kernel/iommu_groups', group, 'reserved_regions'));
+      tolerate(() => entries(groups), []).flatMap((group) => {
+        const regions = tolerate(() => text(join(groups, group, 'reserved_regions')), null);
         return (regions ?? '').split('\n');
       }),
     );
@@ -172,7 +176,7 @@ export class Sysfs {
    * limit, or if the limit cannot be read.
    */
   memlockLimit(): bigint | null {
-    const limits = text(this.path('proc/self/limits')) ?? '';
+    const limits = tolerate(() => text(this.path('proc/self/limits')), null) ?? '';
     const soft = /^Max locked memory\s+(\d+)/m.exec(limits)?.[1];
     return soft === undefined ? null : BigInt(soft);
   }
@@ -182,7 +186,7 @@ export class Sysfs {
    * allows (vm.max_map_count). Returns null if the files cannot be read.
    */
   memoryAreas(): { readonly count: number; readonly limit: number } | null {
-    return attempt(() => {
+    return tolerate(() => {
       const limit = Number(readFileSync(this.path('proc/sys/vm/max_map_count'), 'latin1'));
       const maps = readFileSync(this.path('proc/self/maps'));
       let count = 0;

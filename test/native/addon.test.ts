@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import test from 'ava';
@@ -63,6 +63,8 @@ test('if the file of VFIO_ADDON is no addon for this process, the error says why
     return join(folder, name);
   };
   writeFileSync(join(folder, 'text'), 'text');
+  const loop = join(folder, 'loop');
+  symlinkSync(loop, loop);
   const otherArch = changed('arch', (bytes) =>
     bytes.writeUInt16LE(process.arch === 's390x' ? 62 : 22, 18),
   );
@@ -73,6 +75,7 @@ test('if the file of VFIO_ADDON is no addon for this process, the error says why
   for (const [path, reason] of [
     [join(folder, 'missing'), 'the file does not exist'],
     [folder, 'not a file'],
+    [loop, '.+'],
     [join(folder, 'text'), 'not a shared library'],
     [otherArch, `built for (s390x|x64), but this process runs on ${process.arch}`],
     ...(isGlibc ? [[otherLibc, 'built for musl, but this process uses glibc'] as const] : []),

@@ -68,12 +68,18 @@ refuses('the function has no IOMMU group, although another function has one', {
   path: /0000:01:00\.0$/,
   hint: [/although other functions have one/, /^(?!.*firmware)/],
 });
+refuses('the function has no IOMMU group, and another function has a group without an IOMMU', {
+  host: { devices: [{ name: NAME }, { name: '0000:02:00.0', group: 3 }], noiommu: [3] },
+  code: 'ENODEV',
+  path: /0000:01:00\.0$/,
+  hint: [/settings/],
+});
 test('without CONFIG_VFIO_NOIOMMU, no hint advises the mode without an IOMMU', (t) => {
   const tree = new Tree(t, { nodes: [], devices: [{ name: NAME }] });
   tree.file('sys/module/vfio/refcnt', '0\n');
   const { backend } = make(tree);
   const hint = (options: OpenOptions) => failure(t, () => backend.openSync(NAME, options)).hint;
-  t.notRegex(hint({}) ?? '', /noiommu/);
+  t.regex(hint({}) ?? '', /^0000:01:00\.0 has no IOMMU group\.(?!.*noiommu)/);
   t.regex(hint({ noiommu: true }) ?? '', /built without CONFIG_VFIO_NOIOMMU/);
 });
 refuses('the function is bound to another driver', {

@@ -48,8 +48,8 @@ function wakeLater(): void {
   isWakeDue = true;
   setTimeout(() => {
     isWakeDue = false;
-    if (!seen.addWaiting()) wakeLater();
-    if (!seen.isEmpty) port.postMessage(null);
+    if (seen.addWaiting() > 0) wakeLater();
+    if (seen.size > 0) port.postMessage(null);
   }, WAKE_DELAY_MS);
 }
 
@@ -78,7 +78,7 @@ function remove({ watch }: Request): void {
 port.on('message', (request: Request) => {
   if (request.command === 'add') add(request);
   else if (request.command === 'remove') remove(request);
-  Atomics.store(handled, 1, Number(!seen.addWaiting()));
+  Atomics.store(handled, 1, seen.addWaiting());
   Atomics.add(handled, 0, 1);
   Atomics.notify(handled, 0);
 });

@@ -32,7 +32,7 @@ const FLUSH: Request = { command: 'flush', watch: 0, fd: -1 };
 export class EventfdWatcher {
   readonly #port: MessagePort;
   readonly #worker: Worker;
-  /** The number of handled requests, and whether signals wait for room in the queue (0 or 1). */
+  /** The numbers of handled requests, and of signals that wait for room in the queue. */
   readonly #handled = new Int32Array(new SharedArrayBuffer(8));
   readonly #seen: SeenSignals;
   readonly #listeners = new Map<number, (at: number, total: number) => void>();
@@ -84,11 +84,18 @@ export class EventfdWatcher {
     this.#requestSignals(FLUSH);
   }
 
-  /** Calls the listeners for the signals in the shared queue. Does not wait. */
-  receive(): void {
-    for (let seen = this.#seen.take(); seen !== null; seen = this.#seen.take()) {
-      this.#listeners.get(seen.watch)?.(seen.at, seen.total);
+  /**
+   * Calls the listeners for the signals that are in the shared queue now. Does not wait.
+   *
+   * @returns number of these signals
+   */
+  receive(): number {
+    const { size } = this.#seen;
+    for (let n = 0; n < size; n++) {
+      const seen = this.#seen.take();
+      if (seen !== null) this.#listeners.get(seen.watch)?.(seen.at, seen.total);
     }
+    return size;
   }
 
   close(): void {
@@ -100,9 +107,10 @@ export class EventfdWatcher {
   #requestSignals(request: Request): void {
     this.#request(request);
     this.receive();
-    while (!this.#isSlow && Atomics.load(this.#handled, 1) === 1) {
+    let waiting = Atomics.load(this.#handled, 1);
+    while (waiting > 0 && !this.#isSlow) {
       this.#request(FLUSH);
-      this.receive();
+      waiting -= this.receive();
     }
   }
 

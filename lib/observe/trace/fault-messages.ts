@@ -11,10 +11,11 @@ const AMD_DRIVER =
 /** The bit RW of an event of an AMD IOMMU: the device wrote. */
 const AMD_WRITE = 0x20;
 
-/** The driver of an SMMUv3 logs an event as a line with its number and a line for each word. */
-const SMMU_EVENT = /arm-smmu-v3 \S+: event 0x[0-9a-f]+ received:/;
-/** The log shows a tab as \x09. */
-const SMMU_WORD = /arm-smmu-v3 \S+: (?:\\x09|\t)(0x[0-9a-f]{16})/;
+/**
+ * The driver of an SMMUv3 logs an event as a line with its number and a line for each word. The log
+ * shows a tab as \x09.
+ */
+const SMMU = /arm-smmu-v3 (\S+): (?:event 0x[0-9a-f]+ received:|(?:\\x09|\t)(0x[0-9a-f]{16}))/;
 const SMMU_WORDS = 4;
 /** The bit RnW of the second word. */
 const SMMU_READ = 1n << 35n;
@@ -34,21 +35,22 @@ interface Fault {
 
 /** Finds faults in the messages of the kernel. */
 export class FaultMessages {
-  /** The words of an event of an SMMU that have arrived; null if no event has begun. */
-  #words: bigint[] | null = null;
+  /** For each SMMU, the words of its event that have arrived. */
+  readonly #events = new Map<string, bigint[]>();
 
   /** Takes the next message. @returns the fault that the message reports or completes, or null */
   add(message: string): Fault | null {
-    const word = SMMU_WORD.exec(message)?.[1];
-    if (word !== undefined && this.#words !== null) {
-      this.#words.push(BigInt(word));
-      if (this.#words.length < SMMU_WORDS) return null;
-      const fault = smmuFault(this.#words);
-      this.#words = null;
-      return fault;
+    const [, smmu, word] = SMMU.exec(message) ?? [];
+    if (smmu === undefined) return parseIntel(message) ?? parseAmd(message);
+    if (word === undefined) {
+      this.#events.set(smmu, []);
+      return null;
     }
-    if (SMMU_EVENT.test(message)) this.#words = [];
-    return parseIntel(message) ?? parseAmd(message);
+    const words = this.#events.get(smmu);
+    words?.push(BigInt(word));
+    if (words?.length !== SMMU_WORDS) return null;
+    this.#events.delete(smmu);
+    return smmuFault(words);
   }
 }
 
@@ -65,7 +67,10 @@ function parseAmd(message: string): Fault | null {
   return { device: amd, text: describe(isWrite, at, 'page fault of the IOMMU') };
 }
 
-/** Decodes an event of an SMMUv3. The stream id of a PCI function is its bus, device and function. */
+/**
+ * Decodes an event of an SMMUv3. Usually, the stream id of a PCI function is its bus, device and
+ * function. The firmware of some machines adds an offset, and the fault then matches no device.
+ */
 function smmuFault([type = 0n, flags = 0n, address = 0n]: readonly bigint[]): Fault | null {
   const reason = SMMU_FAULTS[Number(type & 0xffn)];
   if (reason === undefined) return null;

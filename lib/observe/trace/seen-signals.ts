@@ -43,8 +43,9 @@ export class SeenSignals {
     this.#fields = fields;
   }
 
-  get isEmpty(): boolean {
-    return Atomics.load(this.#counters, WRITTEN) === Atomics.load(this.#counters, READ);
+  /** Number of signals in the queue. */
+  get size(): number {
+    return (Atomics.load(this.#counters, WRITTEN) - Atomics.load(this.#counters, READ)) | 0;
   }
 
   /**
@@ -61,17 +62,17 @@ export class SeenSignals {
    * Adds the waiting signals, as many as the queue has room for. Only the watching thread calls this
    * method.
    *
-   * @returns whether no signal waits any more
+   * @returns number of signals that still wait
    */
-  addWaiting(): boolean {
+  addWaiting(): number {
     const full = this.#waiting.findIndex(({ watch, at, total }) => !this.#put(watch, at, total));
     this.#waiting = full === -1 ? [] : this.#waiting.slice(full);
-    return full === -1;
+    return this.#waiting.length;
   }
 
   /** Removes the oldest signal. Only the program calls this method. @returns null if empty */
   take(): SeenSignal | null {
-    if (this.isEmpty) return null;
+    if (this.size === 0) return null;
     const read = Atomics.load(this.#counters, READ);
     const first = (read & (ROOM - 1)) * FIELDS;
     const fields = this.#fields;
@@ -83,8 +84,8 @@ export class SeenSignals {
   }
   /** @returns false if the queue is full */
   #put(watch: number, at: number, total: number): boolean {
+    if (this.size >= ROOM) return false;
     const written = Atomics.load(this.#counters, WRITTEN);
-    if (((written - Atomics.load(this.#counters, READ)) | 0) >= ROOM) return false;
     const first = (written & (ROOM - 1)) * FIELDS;
     this.#fields[first] = watch;
     this.#fields[first + 1] = at;

@@ -146,9 +146,7 @@ export class WindowMessages {
     this.flush();
     const page = this.#context.page();
     for (const entry of [...this.#entries.values()]) {
-      if (!entry.isLate || entry.page !== page) continue;
-      if (entry.held.length > 0) this.#pass(entry);
-      else this.#update(entry, true);
+      if (entry.isLate && entry.page === page) this.#update(entry, true);
     }
   }
 
@@ -294,6 +292,10 @@ export class WindowMessages {
   #update(entry: WindowEntry, isReported = false): void {
     if (entry.page !== this.#context.page()) {
       entry.isLate = true;
+      return;
+    }
+    if (entry.held.length > 0) {
+      this.#pass(entry);
       return;
     }
     const before = entry.device;

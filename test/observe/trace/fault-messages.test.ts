@@ -43,6 +43,17 @@ test('an event of an SMMUv3 is a DMA fault after its last word', (t) => {
     { device: '02:00.0', text: 'read of 0x10000000: translation fault of the SMMU' },
   ]);
   t.deepEqual(words('0x0000020800000000'), [null, null, null, null], 'words without an event');
+  add('event 0x13 received:');
+  const [event, ...rest] = ['0x0000020000000013', '0x0', '0x1', '0x0'].map(
+    (word) => `\t0x${word.slice(2).padStart(16, '0')}`,
+  );
+  add(event ?? '');
+  messages.add('arm-smmu-v3 9060000.smmuv3: event 0x10 received:');
+  messages.add(`arm-smmu-v3 9060000.smmuv3: ${event}`);
+  t.is(rest.map(add).at(-1)?.text, 'write to 0x1: permission fault of the SMMU');
+  add('event 0x02 received:');
+  const unknown = ['\t0x0000020000000002', ...rest].map(add);
+  t.deepEqual(unknown, [null, null, null, null], 'an event without a transfer');
   add('event 0x10 received:');
   t.is(
     words('0x0000020000000000').at(-1)?.text,

@@ -5,10 +5,10 @@ test('signals are taken in the order in which they were added', (t) => {
   const memory = createSeenSignalsMemory();
   const [watcher, program] = [new SeenSignals(memory), new SeenSignals(memory)];
   t.is(program.take(), null);
-  t.true(program.isEmpty);
+  t.is(program.size, 0);
   watcher.add(1, 2 ** 50 + 1, 3);
   watcher.add(2, 5, 2 ** 40);
-  t.false(program.isEmpty);
+  t.is(program.size, 2);
   t.deepEqual(program.take(), { watch: 1, at: 2 ** 50 + 1, total: 3 });
   t.deepEqual(program.take(), { watch: 2, at: 5, total: 2 ** 40 });
   t.is(program.take(), null);
@@ -30,12 +30,12 @@ test('signals that wait for room in the queue keep their order', (t) => {
     watcher.add(n, 0, 0);
     if (n === 9000 || n === 12_000) take(2);
   }
-  t.false(watcher.addWaiting());
+  t.true(watcher.addWaiting() > 0);
   take(Infinity);
   t.true(taken.length < COUNT);
-  while (!watcher.addWaiting()) take(Infinity);
+  while (watcher.addWaiting() > 0) take(Infinity);
   take(Infinity);
-  t.true(program.isEmpty);
+  t.is(program.size, 0);
   t.deepEqual(
     taken,
     Array.from({ length: COUNT }, (_, n) => n),

@@ -72,3 +72,26 @@ for (const [kind, createEventfd] of [
     b.close();
   });
 }
+
+test('signals beyond the size of the shared queue arrive in order', (t) => {
+  const totals: number[] = [];
+  const counters = new SignalCounters(guard, (_, _at, total) => totals.push(total ?? 0));
+  const eventfd = createKernelEventfd();
+  const counter = counters.create(eventfd, false);
+  const COUNT = 12_000;
+  for (let n = 0; n < COUNT; n++) {
+    eventfd.signal();
+    const end = performance.now() + 0.05;
+    busyUntil(() => performance.now() > end);
+  }
+  busyUntil(() => {
+    counters.flush();
+    return totals.at(-1) === COUNT;
+  });
+  counter.stop();
+  eventfd.close();
+  counters.close();
+  t.log(`${totals.length} of ${COUNT} signals seen alone`);
+  t.is(totals.at(-1), COUNT);
+  t.true(totals.every((total, i) => i === 0 || total >= (totals[i - 1] ?? 0)));
+});
