@@ -144,7 +144,16 @@ export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   }
 
   #accept(): void {
-    // The session may not have read the end of the stream of the last client yet.
+    // The session may not have read the end of the stream of the last client yet. While a command
+    // waits for another thread, the session reads nothing, so the next client waits, too.
+    const pending = this.#session?.pending;
+    if (pending !== undefined) {
+      this.#native.watchStop(this.#watch);
+      void pending.then(() => {
+        this.#listen();
+      });
+      return;
+    }
     if (this.#session?.wake() === false) return;
     const fd = this.#acceptFd();
     if (fd === null) return;

@@ -74,6 +74,11 @@ export class Session implements Receiver {
     this.#channel = new Channel(native, fd, this);
   }
 
+  /** The end of the command that waits for another thread; undefined if no command waits. */
+  get pending(): Promise<void> | undefined {
+    return this.#pending;
+  }
+
   /** Handles the messages, or the end, of the client. @returns whether the client is still there */
   wake(): boolean {
     this.#channel.wake();

@@ -151,14 +151,15 @@ test.serial('a client that disappears during a reset ends after the reset', asyn
   client.send(COMMANDS.reset);
   while (log.length === 0) await new Promise((resolve) => setImmediate(resolve));
   client.close();
-  // A second client makes the server notice the end of the first.
-  const second = new RawClient(server.path);
+  // The server cannot read the end of the first client before the command ends. Until then, a second
+  // client waits.
+  const second = RawClient.negotiated(server.path);
   for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
   t.deepEqual(log, ['command']);
   finish();
   await first;
   t.deepEqual(log, ['command', 'finished', 'gone']);
-  second.close();
+  (await second).close();
 });
 
 test.serial('an exception of a listener is uncaught, and the server goes on', async (t) => {

@@ -82,7 +82,8 @@ class Guest {
   }
 }
 
-const onMany = NVME_2048 === undefined ? test.skip : test.serial;
+// An ITS has an interrupt for each of the 2,048 vectors.
+const onMany = NVME_2048 === undefined || process.arch === 'arm64' ? test.skip : test.serial;
 
 onMany(
   'if the host runs out of vectors, some of 2,048 unmasked vectors fail and the others work',

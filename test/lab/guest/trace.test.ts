@@ -14,7 +14,7 @@ async function hang(mistake: string, seen: RegExp): Promise<string[]> {
 }
 
 for (const [mistake, seen, finding] of [
-  ['unmapped IOVA', /DMA fault: /, / DMA fault: read of 0xdead0000: .*not set/],
+  ['unmapped IOVA', /DMA fault: /, / DMA fault: read of 0xdead0000: (.*not set|translation fault)/],
   ['no bus master', /msix 0 awaited/, /bus master is off: the program never set the bit/],
   ['poll in vain', /r32 -> 0 \(\d+ times/, /bar0\+0x1c r32 was polled in vain: .* always 0/],
   ['blocked in wait', /wait\(0x927c0\) <unfinished/, /wait\(0x927c0\) did not return for/],
