@@ -48,7 +48,8 @@ export type ServerSetup = ServedDeviceSetup & Pick<ServeOptions, 'socket' | 'onc
 /**
  * Serves a device to other programs through a Unix socket, by the protocol vfio-user. A VMM such as
  * QEMU (10.1 or newer) gives the device to its guest. One client is served at a time. While a client
- * is served, the connection of another client is closed at once.
+ * is served, the server closes the connection of another client, if necessary after the end of the
+ * current command.
  */
 export class DeviceServer extends EventEmitter<DeviceServerEvents> {
   /** The name of the device. */
