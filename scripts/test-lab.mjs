@@ -187,10 +187,12 @@ async function runOne(label, start) {
   });
   const stderr = lines((line) => console.log(`[${label}] ${line}`));
   let exitCode = 1;
+  let isDead = false;
   try {
     exitCode = await start(stdout, stderr);
   } catch (error) {
     stderr.write(`${error.message}\n`);
+    isDead = error.code === 'EIO';
   }
   stdout.end();
   stderr.end();
@@ -198,7 +200,19 @@ async function runOne(label, start) {
   if (exitCode !== 0 && totals.failed === 0) totals.failed = 1;
   const seconds = Math.round((Date.now() - started) / 1000);
   console.log(`[${label}] exit code ${exitCode} after ${seconds} s`);
-  return totals;
+  return { ...totals, isDead };
+}
+
+/**
+ * Runs a part in a guest. If the guest's kernel ends, for example because QEMU lost the timer of an
+ * emulated CPU, runs the part once more. A fault that is not QEMU's ends the second guest, too.
+ */
+async function runInGuest(label, run) {
+  const start = () => runOne(label, (...streams) => inGuest(run, ...streams));
+  const first = await start();
+  if (!first.isDead) return first;
+  console.log(`[${label}] the guest ended: the part runs once more`);
+  return start();
 }
 
 async function inGuest(
@@ -295,7 +309,7 @@ const parts = [
     return lack === undefined;
   }).map((run) => ({
     label: `${basename(run.kernel)} ${run.label ?? run.via}`,
-    start: async (label) => runOne(label, (...streams) => inGuest(run, ...streams)),
+    start: (label) => runInGuest(label, run),
   })),
   {
     label: 'lspci',

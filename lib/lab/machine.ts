@@ -54,6 +54,10 @@ export function kernelParameters(arch: Arch): string[] {
     // The guest reboots after a panic. Because of -no-reboot, QEMU ends at the reboot.
     'panic=-1',
     'oops=panic',
+    // Rarely, an emulated CPU loses its timer interrupt and gets no further one, and the programs of
+    // this CPU hang. The kernel notices this as a stall of RCU.
+    'rcupdate.rcu_cpu_stall_timeout=60',
+    'sysctl.kernel.panic_on_rcu_stall=1',
     // The guest runs the code of only one user and needs no mitigations of CPU bugs.
     'mitigations=off',
     'random.trust_cpu=on',
