@@ -192,7 +192,8 @@ async function runOne(label, start) {
     exitCode = await start(stdout, stderr);
   } catch (error) {
     stderr.write(`${error.message}\n`);
-    isDead = error.code === 'EIO';
+    // A guest in which a test has failed is not run again.
+    isDead = error.code === 'EIO' && totals.failed === 0;
   }
   stdout.end();
   stderr.end();
@@ -272,8 +273,13 @@ async function run(args, stdout, stderr) {
   return exitCode;
 }
 
-const ava = (args, ...streams) =>
-  run(['node_modules/ava/entrypoints/cli.mjs', '--tap', ...args], ...streams);
+/** Returns a function that runs a part by ava on this machine. */
+const onHost =
+  (...args) =>
+  (label) =>
+    runOne(label, (...streams) =>
+      run(['node_modules/ava/entrypoints/cli.mjs', '--tap', ...args], ...streams),
+    );
 
 /**
  * The seed of the random scripts in a short run. With a seed from the clock, a short run could find
@@ -298,11 +304,7 @@ async function agrees(label, { kernel, via }, operations) {
 const comparable = EMULATED.filter((run) => lacks(run) === undefined);
 /** The parts of the run. The longest part comes first, so that no part runs alone at the end. */
 const parts = [
-  {
-    label: 'host',
-    start: (label) =>
-      runOne(label, (...streams) => ava(['--config', 'scripts/ava.host.mjs'], ...streams)),
-  },
+  { label: 'host', start: onHost('--config', 'scripts/ava.host.mjs') },
   ...RUNS.filter((run) => {
     const lack = lacks(run);
     if (lack !== undefined) console.log(`skipped, ${run.label ?? run.via}: ${lack}`);
@@ -311,11 +313,7 @@ const parts = [
     label: `${basename(run.kernel)} ${run.label ?? run.via}`,
     start: (label) => runInGuest(label, run),
   })),
-  {
-    label: 'lspci',
-    start: (label) =>
-      runOne(label, (...streams) => ava(['dist/test/pci/**/*.test.js'], ...streams)),
-  },
+  { label: 'lspci', start: onHost('dist/test/pci/**/*.test.js') },
   // A short run compares only one kernel, and each day a different kernel.
   ...(FULL ? comparable : [today(comparable)]).map((compared) => ({
     label: `differential ${basename(compared.kernel)} ${compared.via}`,

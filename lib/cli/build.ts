@@ -14,11 +14,6 @@ const ROOT = packageFile('');
 /** The prefix of the Node.js installation. */
 const PREFIX = dirname(dirname(process.execPath));
 
-/** The variables of this process that are not empty. node-gyp would take an empty PYTHON as a program. */
-const ENVIRONMENT = Object.fromEntries(
-  Object.entries(process.env).filter(([, value]) => value !== ''),
-);
-
 /** The programs that node-gyp starts, and the variable that selects another program. */
 const TOOLS = { python3: 'PYTHON', make: 'MAKE', 'g++': 'CXX' } as const;
 
@@ -32,7 +27,9 @@ export const command = defineCommand({
   examples: ['vfio build'],
   async run() {
     requireNodeOnLinux('the native addon needs');
-    checkTools();
+    // node-gyp would take an empty PYTHON as a program.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([, text]) => text !== ''));
+    checkTools(env);
     const [file = '', ...args] = nodeGyp();
     // A signal ends node-gyp, and this process then removes the file.
     const interruption = new Interruption();
@@ -41,11 +38,7 @@ export const command = defineCommand({
       const headers = existsSync(join(PREFIX, 'include/node/node_api.h'));
       const build = ['rebuild', '--loglevel=warn', '--jobs=max'];
       if (headers) build.push(`--nodedir=${PREFIX}`);
-      const child = spawn(file, [...args, ...build], {
-        cwd: ROOT,
-        env: ENVIRONMENT,
-        stdio: ['ignore', 2, 2],
-      });
+      const child = spawn(file, [...args, ...build], { cwd: ROOT, env, stdio: ['ignore', 2, 2] });
       interruption.signal.addEventListener('abort', () => child.kill());
       const [status] = (await once(child, 'close')) as [number | null];
       if (interruption.signal.aborted) return interruption.exitCode;
@@ -59,9 +52,12 @@ export const command = defineCommand({
   },
 });
 
-function checkTools(): void {
+function checkTools(env: NodeJS.ProcessEnv): void {
+  const folders = (env.PATH ?? '').split(delimiter);
+  const isInstalled = (tool: string) =>
+    (isAbsolute(tool) ? [tool] : folders.map((folder) => join(folder, tool))).some(existsSync);
   const missing = Object.entries(TOOLS)
-    .map(([tool, variable]) => ENVIRONMENT[variable] ?? tool)
+    .map(([tool, variable]) => env[variable] ?? tool)
     // CXX can be a compiler with a wrapper or options: `ccache g++`.
     .filter((tool) => ![tool, tool.split(' ', 1).join('')].some(isInstalled));
   if (missing.length === 0) return;
@@ -70,12 +66,6 @@ function checkTools(): void {
     message: `the build of the addon needs ${missing.join(' and ')}`,
     hint: 'On Debian and Ubuntu, run apt-get install python3 make g++. On Alpine, run apk add python3 make g++. On Fedora, run dnf install python3 make gcc-c++.',
   });
-}
-
-function isInstalled(tool: string): boolean {
-  if (isAbsolute(tool)) return existsSync(tool);
-  const folders = (ENVIRONMENT.PATH ?? '').split(delimiter);
-  return folders.some((folder) => existsSync(join(folder, tool)));
 }
 
 /** Returns the command line of node-gyp: of npm, of the project, or of the Node.js installation. */

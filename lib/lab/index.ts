@@ -34,11 +34,12 @@ const DISK_SIZE = 64 << 20;
 
 /**
  * Runs a command in a QEMU guest with a real `/dev/vfio`. The guest has an emulated IOMMU with
- * interrupt remapping: Intel's, or an SMMUv3 for arm64. The guest's emulated PCI devices are bound to vfio-pci, and each device
- * is in its own IOMMU group. With the option `serve`, the guest also has devices that this machine
- * serves, for example mock devices. The drivers of the guest can use these devices. The guest sees
- * this machine's files. If the guest changes files, the changes stay in the guest's memory and are
- * lost when the guest ends, except in the folder of the option `keep`. The lab needs neither root nor KVM.
+ * interrupt remapping: Intel's, or an SMMUv3 for arm64. The guest's emulated PCI devices are bound
+ * to vfio-pci, and each device is in its own IOMMU group. With the option `serve`, the guest also
+ * has devices that this machine serves, for example mock devices. The drivers of the guest can use
+ * these devices. The guest sees this machine's files. If the guest changes files, the changes stay
+ * in the guest's memory and are lost when the guest ends, except in the folder of the option
+ * `keep`. The lab needs neither root nor KVM.
  *
  * In the guest, environment variables contain the addresses of the devices: `VFIO_LAB_NVME`,
  * `VFIO_LAB_EDU`, …, and `VFIO_LAB_SERVED` for a served device. The command's PATH includes `vfio`

@@ -17,16 +17,18 @@ export function loadAddon(): object {
   const chosen = process.env.VFIO_ADDON;
   if (chosen !== undefined && chosen !== '') return open(resolve(chosen), 'VFIO_ADDON');
   const root = findPackage();
-  if (root !== undefined && existsSync(join(root, 'build/Release/vfio.node'))) {
-    return openBuilt(root);
+  if (root !== undefined) {
+    const built = join(root, 'build/Release/vfio.node');
+    if (existsSync(built)) return openBuilt(root, built);
   }
-  const prebuilt = `prebuilds/${process.platform}-${process.arch}/vfio.${libc()}.node`;
+  const library = libc();
+  const prebuilt = `prebuilds/${process.platform}-${process.arch}/vfio.${library}.node`;
   const files = [commonJsFile, thisFile, process.argv[1], process.execPath];
   const beside = files.filter((file) => file !== undefined).map((file) => dirname(file));
   const places = (root === undefined ? beside : [root]).map((folder) => join(folder, prebuilt));
   const found = places.find((place) => existsSync(place));
   if (found !== undefined) return open(found, 'prebuilt');
-  throw root === undefined ? notBeside([...new Set(places)]) : notBuilt(libc());
+  throw root === undefined ? notBeside([...new Set(places)]) : notBuilt(library);
 }
 
 /** Returns the folder of the package, or undefined in a program that a bundler joined. */
@@ -36,7 +38,7 @@ function findPackage(): string | undefined {
 }
 
 /** Loads the addon that node-gyp built. A program on mock devices never loads `bindings`. */
-function openBuilt(root: string): object {
+function openBuilt(root: string, path: string): object {
   // webpack warns about a call of the named import `createRequire` with a computed path.
   const load = module.createRequire(packageFile('package.json'))('bindings') as typeof bindings;
   try {
@@ -46,7 +48,7 @@ function openBuilt(root: string): object {
       try: [['module_root', 'build', 'Release', 'bindings']],
     }) as object;
   } catch (cause) {
-    throw describeFailure(cause, join(root, 'build/Release/vfio.node'), 'built');
+    throw describeFailure(cause, path, 'built');
   }
 }
 

@@ -56,15 +56,15 @@ export class FaultMessages {
 
 function parseIntel(message: string): Fault | null {
   const [, kind, device, address = '', reason = ''] = INTEL.exec(message) ?? [];
-  if (device !== undefined) return { device, text: describe(kind === 'Write', address, reason) };
-  return null;
+  if (device === undefined) return null;
+  return { device, text: describe(kind === 'Write', BigInt(`0x${address}`), reason) };
 }
 
 function parseAmd(message: string): Fault | null {
   const [, amd, at = '', flags = ''] = AMD_DEVICE.exec(message) ?? AMD_DRIVER.exec(message) ?? [];
   if (amd === undefined) return null;
   const isWrite = (Number.parseInt(flags, 16) & AMD_WRITE) !== 0;
-  return { device: amd, text: describe(isWrite, at, 'page fault of the IOMMU') };
+  return { device: amd, text: describe(isWrite, BigInt(`0x${at}`), 'page fault of the IOMMU') };
 }
 
 /**
@@ -78,10 +78,9 @@ function smmuFault([type = 0n, flags = 0n, address = 0n]: readonly bigint[]): Fa
   const hex = (value: number) => value.toString(16).padStart(2, '0');
   const device = `${hex(stream >> 8)}:${hex((stream >> 3) & 0x1f)}.${stream & 7}`;
   const isWrite = (flags & SMMU_READ) === 0n;
-  return { device, text: describe(isWrite, address.toString(16), reason) };
+  return { device, text: describe(isWrite, address, reason) };
 }
 
-function describe(isWrite: boolean, address: string, reason: string): string {
-  const hex = BigInt(`0x${address}`).toString(16);
-  return `${isWrite ? 'write to' : 'read of'} 0x${hex}: ${reason.trim()}`;
+function describe(isWrite: boolean, address: bigint, reason: string): string {
+  return `${isWrite ? 'write to' : 'read of'} 0x${address.toString(16)}: ${reason.trim()}`;
 }

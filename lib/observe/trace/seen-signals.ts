@@ -82,6 +82,7 @@ export class SeenSignals {
     Atomics.store(this.#counters, READ, (read + 1) | 0);
     return { watch, at, total };
   }
+
   /** @returns false if the queue is full */
   #put(watch: number, at: number, total: number): boolean {
     if (this.size >= ROOM) return false;
